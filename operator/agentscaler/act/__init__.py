@@ -1,0 +1,1 @@
+"""Talk to the API server: the only package that knows the Kubernetes client."""

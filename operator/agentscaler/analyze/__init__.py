@@ -1,0 +1,1 @@
+"""Name the bottleneck of an agent and what would help. Pure."""

@@ -1,0 +1,39 @@
+"""The only reader of time.
+
+Pure packages take `now` as an argument; shells are given a `Clock`. Wall time dates records and
+follows schedules, monotonic time measures waits: the first may jump, the second may not.
+"""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What a shell may ask about time."""
+
+    def now(self) -> datetime:
+        """Tell the wall time, aware, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Tell the seconds since some fixed past moment; never runs backwards."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Let `seconds` pass."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)

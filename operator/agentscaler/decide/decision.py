@@ -1,0 +1,87 @@
+"""The result of a decision, and what a policy carries from one decision to the next."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+
+class Direction(StrEnum):
+    """Which way the count moves."""
+
+    UP = "up"
+    DOWN = "down"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one stage did to the count, with a reason for machines and a sentence for people."""
+
+    name: str
+    before: int
+    after: int
+    reason: str
+    message: str
+
+    @property
+    def is_binding(self) -> bool:
+        """Tell whether the stage changed the count."""
+        return self.before != self.after
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """How many replicas the load asked for at one moment, before pace and bounds."""
+
+    at: datetime
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a policy carries from one decision to the next.
+
+    `since` is the first decision after a start (None before it): nothing is removed in that pass.
+    `last_up` and `last_down` are the last scalings that were carried out; they survive restarts.
+    `failures` counts the decisions in a row that lacked a reading.
+    `slots_per_replica` is the last capacity seen of one replica, for when no replica can tell.
+    """
+
+    since: datetime | None = None
+    last_up: datetime | None = None
+    last_down: datetime | None = None
+    advices: tuple[Advice, ...] = ()
+    failures: int = 0
+    slots_per_replica: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The count a target should have, the steps that led there, the memory for next time."""
+
+    at: datetime
+    current: int
+    replicas: int
+    steps: tuple[Step, ...]
+    reason: str
+    message: str
+    hint: str
+    memory: Memory
+
+    @property
+    def direction(self) -> Direction:
+        """Tell which way the count moves."""
+        if self.replicas > self.current:
+            return Direction.UP
+        return Direction.DOWN if self.replicas < self.current else Direction.NONE
+
+
+def carried_out(decision: Decision) -> Memory:
+    """Give the memory once the decision was carried out: its direction's clock starts now."""
+    match decision.direction:
+        case Direction.UP:
+            return replace(decision.memory, last_up=decision.at)
+        case Direction.DOWN:
+            return replace(decision.memory, last_down=decision.at)
+        case Direction.NONE:
+            return decision.memory

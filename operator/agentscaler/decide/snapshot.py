@@ -1,0 +1,65 @@
+"""All that one decision may look at: the readings and the replicas of one policy at one instant."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from agentscaler.api.signals import SignalName
+from agentscaler.forecast.outlook import Outlook
+
+
+class Why(StrEnum):
+    """Why a reading is missing."""
+
+    EMPTY = "Empty"
+    STALE = "Stale"
+    NOT_A_NUMBER = "NotANumber"
+    AMBIGUOUS = "Ambiguous"
+    REFUSED = "Refused"
+    UNAVAILABLE = "Unavailable"
+    TIMEOUT = "Timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A quantity that is not known, which is not the same as zero."""
+
+    why: Why
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return self.detail or self.why.value
+
+
+Reading: TypeAlias = float | Missing
+"""A finite number, zero or greater, or the reason why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replicas:
+    """The counts of a target: asked for, ready to serve, and still starting."""
+
+    current: int
+    ready: int
+    starting: int = 0
+    rolling_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What was seen of one policy at `now`.
+
+    `signals` holds only what was asked for: a signal that the policy does not use has no entry.
+    `partial` is the warning of a source that answered incompletely; such readings may add
+    replicas but never remove any.
+    """
+
+    now: datetime
+    replicas: Replicas
+    signals: Mapping[SignalName, Reading]
+    metrics: Mapping[str, Reading] = field(default_factory=dict)
+    gates: Mapping[str, Reading] = field(default_factory=dict)
+    outlook: Outlook | None = None
+    partial: str = ""

@@ -1,0 +1,1 @@
+"""Translate what kopf says into words of the registry; nothing is decided here."""

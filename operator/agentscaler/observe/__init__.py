@@ -1,0 +1,1 @@
+"""Read the metrics: what to ask as data, and one adapter that asks Prometheus."""

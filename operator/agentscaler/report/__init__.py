@@ -1,0 +1,1 @@
+"""Render decisions: status, history, Events, metrics, logs. Sends nothing itself."""

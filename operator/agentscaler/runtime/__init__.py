@@ -1,0 +1,1 @@
+"""What an agent service embeds: limits, state, batching, pooling, caching, profiling, metrics."""

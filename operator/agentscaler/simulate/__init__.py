@@ -1,0 +1,1 @@
+"""Run the production decision under virtual time, on recorded or made load."""
