@@ -1,0 +1,100 @@
+"""What Kubernetes does to pods when the count of a target changes, under virtual time."""
+
+import math
+from collections.abc import Iterator
+from heapq import heappop, heappush
+from random import Random
+from typing import Final
+
+from agentscaler.simulate.plant import Plant, Pod
+from agentscaler.simulate.workload import Request
+
+START_MEDIAN: Final = 30.0
+START_P95: Final = 60.0
+_SIGMA: Final = math.log(START_P95 / START_MEDIAN) / 1.6449  # the normal quantile of 95 %
+
+
+def start_delays(rng: Random) -> Iterator[float]:
+    """Give the seconds that one pod after another needs until ready: median 30, p95 60."""
+    while True:
+        yield rng.lognormvariate(math.log(START_MEDIAN), _SIGMA)
+
+
+class Cluster:
+    """Keeps a plant at a number of replicas; new ones become ready after their delay.
+
+    `delays` is drawn once per new pod, in order, so that the i-th pod of a run needs as long
+    whatever decides. The first `ready` pods are there at once.
+    """
+
+    def __init__(self, plant: Plant, delays: Iterator[float], *, ready: int) -> None:
+        self.plant = plant
+        self._delays = delays
+        self._born = 0
+        self._starting: dict[str, float] = {}
+        self._due: list[tuple[float, str]] = []
+        self._serving: list[Pod] = []
+        for _ in range(ready):
+            self._make_ready(self._create())
+
+    @property
+    def replicas(self) -> int:
+        """Replicas asked for; draining ones do not count."""
+        return len(self._serving) + len(self._starting)
+
+    @property
+    def ready(self) -> int:
+        """Replicas that take requests."""
+        return len(self._serving)
+
+    @property
+    def starting(self) -> int:
+        """Replicas that are not ready yet."""
+        return len(self._starting)
+
+    def advance(self, until: float) -> None:
+        """Let time pass; pods become ready on the way."""
+        while self._due and self._due[0][0] <= until:
+            at, name = heappop(self._due)
+            if self._starting.pop(name, None) is not None:
+                self.plant.advance(at)
+                self._make_ready(name)
+        self.plant.advance(until)
+
+    def arrive(self, request: Request) -> None:
+        """Let time pass until a request arrives."""
+        self.advance(request.at)
+        self.plant.arrive(request)
+
+    def set_replicas(self, count: int) -> None:
+        """Ask for a count: new pods start, or the least useful ones go."""
+        while self.replicas < count:
+            self._start()
+        while self.replicas > count:
+            self._remove()
+
+    def _start(self) -> None:
+        name = self._create()
+        self._starting[name] = self.plant.now + next(self._delays)
+        heappush(self._due, (self._starting[name], name))
+
+    def _remove(self) -> None:
+        """Take the pod that would start last, else the least busy one, the newest of equals."""
+        if self._starting:
+            name = max(self._starting, key=self._starting.__getitem__)
+            del self._starting[name]
+            self.plant.pod_gone(name)
+        else:
+            pod = min(reversed(self._serving), key=lambda each: len(each.in_service))
+            self._serving.remove(pod)
+            self.plant.pod_retired(pod.name)
+
+    def _create(self) -> str:
+        self._born += 1
+        name = f"pod-{self._born}"
+        self.plant.pod_created(name)
+        return name
+
+    def _make_ready(self, name: str) -> None:
+        self.plant.pod_ready(name)
+        self._serving.append(self.plant.pods[name])
