@@ -9,9 +9,11 @@
     │   ├── SourceTimeoutError          it did not answer in time
     │   └── BadResponseError            it answered something else
     ├── ClusterError                the API server; tried again at the next poll
-    │   ├── ScaleConflictError          somebody else changed the object: read it again
-    │   ├── NotFoundError               the object is not there
-    │   └── ForbiddenError              the operator may not do this
+    │   ├── ConflictError               somebody else changed the object: read it again
+    │   ├── ExpiredError                a list or watch cannot go on: begin it again
+    │   ├── NotFoundError               the object, or its kind, is not there
+    │   ├── ForbiddenError              the operator may not do this
+    │   └── NotScalableError            the kind has no `/scale`
     └── LeadershipLostError         this process: stop writing at once
 
 Libraries' own exceptions are translated once, in the adapter that calls them.
@@ -58,16 +60,24 @@ class ClusterError(AgentscalerError):
     """The API server refused or failed a request."""
 
 
-class ScaleConflictError(ClusterError):
-    """The object changed between reading and writing it."""
+class ConflictError(ClusterError):
+    """The object changed between reading and writing it, or exists already."""
+
+
+class ExpiredError(ClusterError):
+    """The server no longer keeps the version that a list or watch would go on from."""
 
 
 class NotFoundError(ClusterError):
-    """The object does not exist."""
+    """The object does not exist, or the cluster does not know its kind."""
 
 
 class ForbiddenError(ClusterError):
     """The operator lacks the right to do this."""
+
+
+class NotScalableError(ClusterError):
+    """Objects of this kind have no `/scale` subresource to set a count through."""
 
 
 class LeadershipLostError(AgentscalerError):
