@@ -4,7 +4,6 @@ Specs hold no floats: a percentage is "80%" or 80, an amount is a Kubernetes qua
 is "30s". Models see ratios, floats and `timedelta`.
 """
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
@@ -21,6 +20,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from agentscaler import quantities
+from agentscaler.api.rules import Form, Rule, matches, rules
 
 # Bounds that keep the cost of CEL rules within the API server's budget.
 MAX_QUERY_LENGTH: Final = 2048
@@ -40,122 +40,181 @@ class Model(BaseModel):
     )
 
 
-def rules(*pairs: tuple[str, str]) -> dict[str, Any]:
-    """Give CEL rules (expression, message) in the form the CRD carries them."""
-    listed = [{"rule": rule, "message": message} for rule, message in pairs]
-    return {"x-kubernetes-validations": listed}
-
-
-def listed_by(key: str, *, most: int) -> Any:
-    """Make a list a map keyed by `key` for the API server: unique keys, merged item by item."""
-    return WithListType(
-        {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}, most
-    )
-
-
-class WithListType:
-    """Add list semantics and a length limit to a list field's schema."""
-
-    def __init__(self, extra: Mapping[str, Any], most: int) -> None:
-        self._extra = {**extra, "maxItems": most}
-
-    def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
-        return {**handler(core), **self._extra}
+def _is_amount(value: object) -> bool:
+    return isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool))
 
 
 def _duration(value: object) -> object:
     return quantities.parse_duration(value) if isinstance(value, str) else value
 
 
-def _percent(value: object) -> object:
-    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
-        return quantities.parse_percent(value)
-    return value
+def _percent(value: Any) -> object:
+    return quantities.parse_percent(value) if _is_amount(value) else value
 
 
-def _quantity(value: object) -> object:
-    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
-        return quantities.parse_quantity(value)
-    return value
+def _quantity(value: Any) -> object:
+    return quantities.parse_quantity(value) if _is_amount(value) else value
 
 
-def _positive(value: float) -> float:
-    if value <= 0:
-        raise ValueError("must be greater than 0")
-    return value
-
-
-def _positive_span(value: timedelta) -> timedelta:
-    if value <= timedelta(0):
-        raise ValueError("must be longer than 0s")
-    return value
-
-
-_DURATION_SCHEMA = WithJsonSchema(
-    {"type": "string", "minLength": 2, "maxLength": 16, "pattern": quantities.DURATION_PATTERN}
+_DURATION: Final = Rule(
+    f"self != '' && {matches(quantities.DURATION_PATTERN)}",
+    "write it like 30s, 15m, 1h30m or 8d",
+)
+_NOT_NOTHING: Final = Rule(matches("[1-9]"), "must be longer than 0s")
+_A_SECOND: Final = Rule(
+    matches("[1-9][0-9]*([dhs]|m($|[0-9]))|[1-9][0-9]{3,}ms"), "must be at least 1s"
+)
+_LOOKAHEAD: Final = Rule(
+    f"self == 'Auto' || {matches('[1-9]')} && {matches(quantities.DURATION_PATTERN)}",
+    "write Auto, or a time longer than 0s like 30s, 15m or 1h30m",
 )
 
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(_duration),
-    PlainSerializer(quantities.format_duration),
-    _DURATION_SCHEMA,
+
+def _time_span(*stated: Rule) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "maxLength": 16, **rules(*stated)})
+
+
+def _longer_than_nothing(span: timedelta) -> timedelta:
+    if span <= timedelta(0):
+        raise ValueError(_NOT_NOTHING.sentence)
+    return span
+
+
+def _at_least_a_second(span: timedelta) -> timedelta:
+    if span < timedelta(seconds=1):
+        raise ValueError(_A_SECOND.sentence)
+    return span
+
+
+_TimeSpan = Annotated[
+    timedelta, BeforeValidator(_duration), PlainSerializer(quantities.format_duration)
 ]
+Duration = Annotated[_TimeSpan, _time_span(_DURATION)]
 """A time span such as "30s", "15m", "1h30m" or "8d"."""
 
-PositiveDuration = Annotated[Duration, AfterValidator(_positive_span)]
+PositiveDuration = Annotated[
+    _TimeSpan, AfterValidator(_longer_than_nothing), _time_span(_DURATION, _NOT_NOTHING)
+]
+"""A time span longer than "0s"."""
+
+Interval = Annotated[
+    _TimeSpan, AfterValidator(_at_least_a_second), _time_span(_DURATION, _A_SECOND)
+]
+"""A time span of at least "1s"."""
+
+
+def _lookahead(value: object) -> object:
+    if value == "Auto" or value is None:
+        return None
+    span = _duration(value)
+    if isinstance(span, timedelta) and span <= timedelta(0):
+        raise ValueError(_LOOKAHEAD.sentence)
+    return span
+
 
 LookAhead = Annotated[
     timedelta | None,
-    BeforeValidator(lambda value: None if value == "Auto" else _duration(value)),
+    BeforeValidator(_lookahead),
     PlainSerializer(lambda span: "Auto" if span is None else quantities.format_duration(span)),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "minLength": 2,
-            "maxLength": 16,
-            "pattern": "^Auto$|" + quantities.DURATION_PATTERN,
-        }
-    ),
+    _time_span(_LOOKAHEAD),
 ]
 """A time span, or "Auto" (None)."""
 
-Percent = Annotated[
-    float,
-    BeforeValidator(_percent),
-    PlainSerializer(quantities.format_percent),
-    WithJsonSchema(
-        {
-            "x-kubernetes-int-or-string": True,
-            "maxLength": 9,
-            "pattern": quantities.PERCENT_PATTERN,
-        }
-    ),
-]
-"""A percentage, "80%" or 80, held as the ratio 0.8."""
+
+def _int_or_string(*stated: Rule, longest: int = 9) -> WithJsonSchema:
+    return WithJsonSchema(
+        {"x-kubernetes-int-or-string": True, "maxLength": longest, **rules(*stated)}
+    )
+
+
+# Before Kubernetes 1.35 the cost of a rule on an int-or-string is estimated for a text of 3 MB:
+# in a list of ten, a pattern of more than 12 characters is already refused as too costly.
+_PERCENT: Final = Rule(
+    rf"type(self) == int ? self >= 0 : {matches(r'^\d+\.?\d*%$')}",
+    "write it like 80% or 99.5%",
+)
+_SHARE: Final = Rule(
+    "type(self) == int ? self > 0 && self <= 100 : "
+    + f"{matches('[1-9]')} && {matches(r'^(100|\d\d?(\.\d+)?)%$')}",
+    "write a percentage above 0% and at most 100%, like 80%",
+)
+_QUANTILE: Final = Rule(
+    "type(self) == int ? self > 0 && self < 100 : "
+    + f"{matches('[1-9]')} && {matches(r'^\d\d?(\.\d+)?%$')}",
+    "write a percentage above 0% and below 100%, like 95% or 99.9%",
+)
+_QUANTITY: Final = Rule(
+    "type(self) == int ? self > 0 : "
+    "isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))",
+    "write an amount greater than 0, like 20, 0.4, 500m or 2k",
+)
+_STEP: Final = Rule(
+    rf"type(self) == int ? self >= 0 : {matches(r'^\d+\.?\d*%?$')}",
+    "write a number of replicas like 4, or a share like 25%",
+)
+
+
+def _above_zero(value: float) -> float:
+    if value <= 0:
+        raise ValueError(_QUANTITY.sentence)
+    return value
+
+
+def _share(ratio: float) -> float:
+    if not 0 < ratio <= 1:
+        raise ValueError(_SHARE.sentence)
+    return ratio
+
+
+def _open_share(ratio: float) -> float:
+    if not 0 < ratio < 1:
+        raise ValueError(_QUANTILE.sentence)
+    return ratio
+
+
+_Ratio = Annotated[float, BeforeValidator(_percent), PlainSerializer(quantities.format_percent)]
+Percent = Annotated[_Ratio, _int_or_string(_PERCENT)]
+"""A percentage, "80%" or 80, held as the ratio 0.8; may exceed "100%"."""
+
+Share = Annotated[_Ratio, AfterValidator(_share), _int_or_string(_SHARE)]
+"""A percentage above "0%" and at most "100%"."""
+
+Quantile = Annotated[_Ratio, AfterValidator(_open_share), _int_or_string(_QUANTILE)]
+"""A percentage above "0%" and below "100%"."""
 
 Quantity = Annotated[
     float,
     BeforeValidator(_quantity),
-    AfterValidator(_positive),
+    AfterValidator(_above_zero),
     PlainSerializer(quantities.format_quantity),
-    WithJsonSchema(
-        {
-            "x-kubernetes-int-or-string": True,
-            "maxLength": 20,
-            "pattern": quantities.QUANTITY_PATTERN,
-        }
-    ),
+    _int_or_string(_QUANTITY, longest=20),
 ]
 """An amount greater than zero, as a Kubernetes quantity."""
 
 Query = Annotated[str, StringConstraints(min_length=1, max_length=MAX_QUERY_LENGTH)]
 Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+    str,
+    StringConstraints(max_length=63),
+    Form(
+        r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        "write a name of lowercase letters, digits and '-', such as open-tickets",
+    ),
 ]
-ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH)]
+ObjectName = Annotated[
+    str,
+    StringConstraints(max_length=MAX_NAME_LENGTH),
+    Form(
+        r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+        "write the name of an object: lowercase letters, digits, '-' and '.'",
+    ),
+]
 MetricName = Annotated[
-    str, StringConstraints(max_length=200, pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$")
+    str,
+    StringConstraints(max_length=200),
+    Form(
+        r"^[a-zA-Z_:][a-zA-Z0-9_:]*$",
+        "write the bare name of a metric, such as agent_queue_depth; PromQL belongs into query",
+    ),
 ]
 Sentence = Annotated[str, StringConstraints(max_length=1024)]
 
@@ -170,48 +229,4 @@ Timestamp = Annotated[
     PlainSerializer(format_time),
     WithJsonSchema({"type": "string", "format": "date-time", "maxLength": 32}),
 ]
-
-
-class Step(Model):
-    """A number of replicas, or a share of the present ones: 4 or "25%"."""
-
-    count: int | None = None
-    ratio: float | None = None
-
-    def of(self, replicas: int) -> int:
-        """Size this step for a fleet of `replicas`; a share is at least one replica."""
-        if self.count is not None:
-            return self.count
-        # Round up: at 25 %, three replicas would otherwise never change.
-        return max(1, -int(-replicas * (self.ratio or 0.0) // 1))
-
-
-def _step(value: object) -> object:
-    if isinstance(value, str):
-        if value.isdigit():
-            return Step(count=int(value))
-        return Step(ratio=quantities.parse_percent(value))
-    if isinstance(value, int) and not isinstance(value, bool):
-        return Step(count=value)
-    return value
-
-
-def _write_step(step: Step) -> str | int:
-    if step.count is not None:
-        return step.count
-    return quantities.format_percent(step.ratio or 0.0)
-
-
-ReplicaStep = Annotated[
-    Step,
-    BeforeValidator(_step),
-    PlainSerializer(_write_step),
-    WithJsonSchema(
-        {
-            "x-kubernetes-int-or-string": True,
-            "maxLength": 9,
-            "pattern": r"^[0-9]{1,5}$|" + quantities.PERCENT_PATTERN,
-        }
-    ),
-]
-"""A count of replicas (4) or a share of the present ones ("25%")."""
+"""A moment that the operator writes."""

@@ -14,8 +14,8 @@ from agentscaler.api.fields import (
     Model,
     Name,
     ObjectName,
-    Percent,
     PositiveDuration,
+    Share,
     Timestamp,
     listed_by,
 )
@@ -105,7 +105,7 @@ class Prediction(Model):
         description="How far ahead to look. `Auto`: the time that new replicas were seen to need "
         "until ready (60s until that is known), or 15m with `method: TimeOfDay`.",
     )
-    quantile: Percent = Field(
+    quantile: Share = Field(
         0.9,
         description="Share of cases in which the load should stay below the forecast that is "
         "acted on.",

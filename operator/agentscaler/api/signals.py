@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from pydantic import ConfigDict, Field, model_validator
 
 from agentscaler.api import fields
-from agentscaler.api.fields import MetricName, Model, Name, Percent, Quantity, Query
+from agentscaler.api.fields import MetricName, Model, Name, Percent, Quantity, Query, Share
 
 
 class SignalName(StrEnum):
@@ -111,7 +111,7 @@ class LatencySignal(Signal):
 
     model_config = ConfigDict(json_schema_extra=fields.rules(_ONE_SOURCE))
 
-    quantile: Percent = Field(
+    quantile: Share = Field(
         0.95,
         description="Which quantile of the histogram `metric` is read, over the last minute. Not "
         "used with `query`.",
@@ -181,7 +181,7 @@ class MetricTarget(Model):
         None,
         description="Level of the whole metric: replicas = ready replicas x metric / value.",
     )
-    utilization: Percent | None = Field(
+    utilization: Share | None = Field(
         None,
         description="Level of a metric that is a ratio (0 to 1): replicas = ready replicas x "
         "metric / utilization.",

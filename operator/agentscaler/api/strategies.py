@@ -4,7 +4,15 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from agentscaler.api.fields import Duration, Model, Percent, PositiveDuration, ReplicaStep, Step
+from agentscaler.api.fields import (
+    Duration,
+    Model,
+    Percent,
+    PositiveDuration,
+    ReplicaStep,
+    Share,
+    Step,
+)
 
 
 class WaitTarget(Model):
@@ -13,7 +21,7 @@ class WaitTarget(Model):
     target: PositiveDuration = Field(
         timedelta(seconds=5), description="Longest wait that is still good service."
     )
-    attainment: Percent = Field(
+    attainment: Share = Field(
         0.99, description="Share of requests that must not wait longer than `target`."
     )
 
@@ -49,7 +57,7 @@ class DemandDown(Model):
 class Demand(Model):
     """Size the fleet for the work: requests in flight and waiting, plus room for what may come."""
 
-    target_utilization: Percent = Field(
+    target_utilization: Share = Field(
         0.7, description="Share of the slots that should be busy once the work is spread."
     )
     wait: WaitTarget = Field(WaitTarget(), description="The service that the fleet is sized for.")
@@ -67,7 +75,7 @@ class Demand(Model):
 class ThresholdUp(Model):
     """Any of these crossed: add `step` replicas."""
 
-    utilization: Percent = Field(
+    utilization: Share = Field(
         0.8, description="Add when more than this share of the capacity is busy."
     )
     queue_pressure: Percent = Field(

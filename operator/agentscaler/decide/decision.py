@@ -15,13 +15,17 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one stage did to the count, with a reason for machines and a sentence for people."""
+    """What one stage did to the count, with a reason for machines and a sentence for people.
+
+    `hint` says what would have to change for another answer.
+    """
 
     name: str
     before: int
     after: int
     reason: str
     message: str
+    hint: str = ""
 
     @property
     def is_binding(self) -> bool:
@@ -44,7 +48,8 @@ class Memory:
     `since` is the first decision after a start (None before it): nothing is removed in that pass.
     `last_up` and `last_down` are the last scalings that were carried out; they survive restarts.
     `failures` counts the decisions in a row that lacked a reading.
-    `slots_per_replica` is the last capacity seen of one replica, for when no replica can tell.
+    `slots_per_replica` is the last capacity seen of one replica, for when no replica can tell,
+    and `ready` the number of ready replicas at the last decision.
     """
 
     since: datetime | None = None
@@ -53,6 +58,7 @@ class Memory:
     advices: tuple[Advice, ...] = ()
     failures: int = 0
     slots_per_replica: float | None = None
+    ready: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +84,8 @@ class Decision:
 
 def carried_out(decision: Decision) -> Memory:
     """Give the memory once the decision was carried out: its direction's clock starts now."""
-    match decision.direction:
-        case Direction.UP:
-            return replace(decision.memory, last_up=decision.at)
-        case Direction.DOWN:
-            return replace(decision.memory, last_down=decision.at)
-        case Direction.NONE:
-            return decision.memory
+    if decision.direction is Direction.UP:
+        return replace(decision.memory, last_up=decision.at)
+    if decision.direction is Direction.DOWN:
+        return replace(decision.memory, last_down=decision.at)
+    return decision.memory

@@ -1,0 +1,89 @@
+"""Strategy 1: size the fleet for the work in flight and waiting."""
+
+from math import ceil
+
+from agentscaler.api.policy import PolicySpec
+from agentscaler.api.signals import LatencyMeaning, SignalName
+from agentscaler.api.strategies import Demand
+from agentscaler.decide import staffing, work
+from agentscaler.decide.decision import Memory, Step
+from agentscaler.decide.snapshot import Missing, Snapshot
+
+
+def size(wanted: int, policy: PolicySpec, seen: Snapshot, memory: Memory) -> Step | None:
+    """Propose the replicas that serve the present work within the wait target."""
+    demand = policy.sizing
+    if not isinstance(demand, Demand):
+        return None
+    each = work.slots_per_replica(policy, seen, memory)
+    if isinstance(each, Missing):
+        first = int(sum(_known_work(seen)) > 0)  # from zero, one replica has to show its slots
+        return Step("demand", wanted, max(wanted, first), "CapacityUnknown", f"held: {each}")
+    return _proposal(wanted, demand, seen, each=each, note=_slow_model(policy, demand, seen))
+
+
+def _known_work(seen: Snapshot) -> tuple[float, float]:
+    """Give the requests in service and waiting; one that is not known counts as none."""
+    active = work.signal(seen, SignalName.ACTIVE_REQUESTS)
+    queued = work.signal(seen, SignalName.QUEUE_DEPTH)
+    return (
+        0.0 if isinstance(active, Missing) else active,
+        0.0 if isinstance(queued, Missing) else queued,
+    )
+
+
+def _proposal(wanted: int, demand: Demand, seen: Snapshot, *, each: float, note: str) -> Step:
+    known_active, known_queued = _known_work(seen)
+    service = work.service_seconds(seen)
+    load = known_active + known_queued * _urgency(demand, service)
+    slots = slots_for(demand, load, service)
+    needed = with_spare(demand, ceil(round(slots / each, 6)))
+    said = f"{known_active:g} busy and {known_queued:g} waiting need {slots:.1f} slots"
+    said += f" of {each:g} a replica{note}"
+    if not _is_known(seen):
+        return Step("demand", wanted, max(wanted, needed), "DemandIncomplete", said)
+    return Step("demand", wanted, needed, "Demand", said, hint=_room(needed, each))
+
+
+def _is_known(seen: Snapshot) -> bool:
+    names = (SignalName.ACTIVE_REQUESTS, SignalName.QUEUE_DEPTH)
+    return not any(isinstance(work.signal(seen, name), Missing) for name in names)
+
+
+def _room(needed: int, each: float) -> str:
+    if needed == 0:
+        return "the first request adds a replica"
+    return f"a need above {needed * each:g} slots adds a replica"
+
+
+def slots_for(demand: Demand, load: float, service: float | None) -> float:
+    """Give the slots for a load: few wait too long, and no more than the target share is busy."""
+    patience = 0.0 if service is None else demand.wait.target.total_seconds() / service
+    few_wait = staffing.slots_for(load, round(patience, 2), demand.wait.attainment)
+    return max(few_wait, load / demand.target_utilization)
+
+
+def with_spare(demand: Demand, needed: int) -> int:
+    """Add the replicas to be kept ready beyond the need; an idle fleet keeps only a fixed spare."""
+    if demand.spare.count is None and needed == 0:
+        return 0
+    return needed + demand.spare.of(needed)
+
+
+def _urgency(demand: Demand, service: float | None) -> float:
+    """Give the slots that one waiting request needs so that the queue is gone in time."""
+    if service is None:
+        return 1.0
+    return min(1.0, service / demand.drain_backlog_within.total_seconds())
+
+
+def _slow_model(policy: PolicySpec, demand: Demand, seen: Snapshot) -> str:
+    """Say when requests are slow although slots are free: no replica would cure that."""
+    latency = work.signal(seen, SignalName.LATENCY)
+    queued = work.signal(seen, SignalName.QUEUE_DEPTH)
+    if isinstance(latency, Missing) or isinstance(queued, Missing) or queued > 0:
+        return ""
+    limit = demand.wait.target.total_seconds()
+    if policy.signals.latency.measures is LatencyMeaning.WAIT or latency <= limit:
+        return ""
+    return f"; responses take {latency:.1f}s though nothing waits: replicas would not help"

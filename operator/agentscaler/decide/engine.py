@@ -1,0 +1,79 @@
+"""The decision as a fold of small stages, each of which leaves a step."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, TypeAlias
+
+from agentscaler.api.policy import PolicySpec
+from agentscaler.decide import (
+    anticipation,
+    bounds,
+    demand,
+    explanation,
+    pacing,
+    proposals,
+    safety,
+    thresholds,
+    work,
+)
+from agentscaler.decide.decision import Decision, Memory, Step
+from agentscaler.decide.snapshot import Snapshot
+
+Stage: TypeAlias = Callable[[int, PolicySpec, Snapshot, Memory], Step | None]
+"""Takes the count so far; gives its step, or None when it has nothing to say."""
+
+NEED: Final[tuple[Stage, ...]] = (
+    demand.size,
+    thresholds.size,
+    proposals.propose,
+    anticipation.anticipate,
+    safety.close_gates,
+)
+LIMITS: Final[tuple[Stage, ...]] = (
+    pacing.stabilize,
+    pacing.cool_down,
+    pacing.limit_step,
+    safety.only_up,
+    safety.fall_back,
+    bounds.bound,
+)
+
+
+def decide(policy: PolicySpec, seen: Snapshot, memory: Memory) -> Decision:
+    """Fold the stages: first what the load needs, then how far the count may follow it."""
+    current = seen.replicas.current
+    advice, needs = _fold(NEED, current, policy, seen, memory)
+    replicas, limits = _fold(LIMITS, advice, policy, seen, memory)
+    steps = (*needs, *limits)
+    return Decision(
+        at=seen.now,
+        current=current,
+        replicas=replicas,
+        steps=steps,
+        reason=explanation.binding(steps).reason,
+        message=explanation.sentence(current, steps),
+        hint=explanation.hint(steps),
+        memory=_remember(policy, seen, memory, advice),
+    )
+
+
+def _fold(
+    stages: tuple[Stage, ...], wanted: int, policy: PolicySpec, seen: Snapshot, memory: Memory
+) -> tuple[int, list[Step]]:
+    steps = []
+    for stage in stages:
+        step = stage(wanted, policy, seen, memory)
+        if step is not None:
+            steps.append(step)
+            wanted = step.after
+    return wanted, steps
+
+
+def _remember(policy: PolicySpec, seen: Snapshot, memory: Memory, advice: int) -> Memory:
+    failed = bool(safety.unknown(policy, seen, memory))
+    return replace(
+        work.remember(policy, seen, memory),
+        since=memory.since or seen.now,
+        advices=pacing.advised(policy, seen, memory, advice),
+        failures=memory.failures + 1 if failed else 0,
+    )

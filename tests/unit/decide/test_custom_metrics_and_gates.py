@@ -1,0 +1,114 @@
+"""Custom metrics propose counts of their own; gates forbid adding."""
+
+from typing import Any
+
+import pytest
+
+from agentscaler.decide.engine import decide
+from tests.unit.decide.worlds import OLD, UNKNOWN, policy, seen, threshold
+
+
+def metric(name: str = "tickets", **target: Any) -> dict[str, Any]:
+    return {"name": name, "query": name, "target": target}
+
+
+GATES = [{"name": "database", "query": "db", "above": "90%"}]
+FAST = {"scaleUp": {"maxStep": 100}, "scaleDown": {"maxStep": 100, "cooldown": "0s"}}
+
+
+@pytest.mark.parametrize(
+    ("target", "reading", "replicas"),
+    [
+        ({"perReplica": "20"}, 101.0, 6),
+        ({"perReplica": "20"}, 100.0, 5),
+        ({"value": "50"}, 75.0, 6),
+        ({"utilization": "50%"}, 0.8, 7),
+    ],
+    ids=["per replica", "per replica, even", "value", "utilization"],
+)
+def test_metric_proposes_by_its_target(
+    target: dict[str, Any], reading: float, replicas: int
+) -> None:
+    decision = decide(policy(metrics=[metric(**target)]), seen(metrics={"tickets": reading}), OLD)
+    assert (decision.replicas, decision.reason) == (replicas, "CustomMetric")
+
+
+def test_largest_proposal_wins() -> None:
+    spec = policy(metrics=[metric("a", perReplica=10), metric("b", perReplica=10)])
+    decision = decide(spec, seen(metrics={"a": 45.0, "b": 62.0}), OLD)
+    assert (decision.replicas, decision.reason) == (7, "CustomMetric")
+    assert "b 62 at 10 a replica needs 7 replicas" in decision.message
+
+
+def test_metric_and_signals_together_take_the_larger() -> None:
+    spec = policy(metrics=[metric(perReplica=10)], demand=FAST)
+    work = seen(active_requests=40.0, metrics={"tickets": 30.0})
+    assert decide(spec, work, OLD).reason == "Demand"
+    assert decide(spec, seen(metrics={"tickets": 90.0}), OLD).reason == "CustomMetric"
+
+
+def test_metrics_alone_decide_where_signals_are_not_mentioned() -> None:
+    bare = policy(metrics=[metric(perReplica=10)], demand=None)
+    only = type(bare).model_validate(
+        {"scaleTargetRef": {"name": "a"}, "metrics": [metric(perReplica=10)]}
+    )
+    assert bare.sizing is not None
+    assert only.sizing is None
+    assert decide(only, seen(metrics={"tickets": 61.0}), OLD).replicas == 7
+    # Down at the default pace of demand, and only after its window.
+    assert decide(only, seen(replicas=8, metrics={"tickets": 11.0}), OLD).replicas == 6
+
+
+def test_unknown_metric_holds_but_a_known_one_may_add() -> None:
+    spec = policy(metrics=[metric("a", perReplica=10), metric("b", perReplica=10)])
+    held = decide(spec, seen(metrics={"a": 5.0, "b": UNKNOWN}), OLD)
+    grown = decide(spec, seen(metrics={"a": 55.0, "b": UNKNOWN}), OLD)
+    assert (held.replicas, grown.replicas) == (4, 6)
+
+
+def test_no_known_metric_holds() -> None:
+    only = policy(metrics=[metric(perReplica=10)])
+    decision = decide(only, seen(metrics={"tickets": UNKNOWN}), OLD)
+    assert decision.replicas == 4
+
+
+def test_level_begins_with_one_replica_when_none_is_ready() -> None:
+    spec = policy(metrics=[metric(value="50")], minReplicas=0)
+    assert decide(spec, seen(replicas=0, metrics={"tickets": 120.0}), OLD).replicas == 1
+
+
+def test_threshold_and_metric_take_the_larger() -> None:
+    spec = threshold(metrics=[metric(utilization="50%")])
+    decision = decide(spec, seen(active_requests=16.0, metrics={"tickets": 1.0}), OLD)
+    assert decision.replicas == 8
+    assert "a utilization of 50%" in decision.message
+
+
+def test_metric_of_a_level_says_its_level() -> None:
+    spec = policy(metrics=[metric(value="50")])
+    assert "a level of 50" in decide(spec, seen(metrics={"tickets": 120.0}), OLD).message
+
+
+def test_closed_gate_adds_nothing() -> None:
+    spec = policy(gates=GATES)
+    closed = decide(spec, seen(active_requests=40.0, gates={"database": 0.91}), OLD)
+    opened = decide(spec, seen(active_requests=40.0, gates={"database": 0.9}), OLD)
+    assert (closed.replicas, closed.reason) == (4, "GateClosed")
+    assert opened.replicas == 8
+    assert closed.hint.endswith("if gate database were open")
+
+
+def test_closed_gate_forbids_no_removing() -> None:
+    spec = policy(gates=GATES)
+    assert decide(spec, seen(gates={"database": 0.99}), OLD).replicas == 3
+
+
+def test_gate_may_close_below_a_limit() -> None:
+    spec = policy(gates=[{"name": "tokens", "query": "left", "below": "10%"}])
+    decision = decide(spec, seen(active_requests=40.0, gates={"tokens": 0.05}), OLD)
+    assert "0.05 is below 10%" in decision.message
+
+
+def test_unknown_gate_stays_open() -> None:
+    spec = policy(gates=GATES)
+    assert decide(spec, seen(active_requests=40.0, gates={"database": UNKNOWN}), OLD).replicas == 8

@@ -1,0 +1,91 @@
+"""Stabilization, cooldowns and steps of the demand strategy, as a story over time."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from agentscaler.decide.decision import Advice, Memory, carried_out
+from agentscaler.decide.engine import decide
+from tests.unit.decide.worlds import MINUTE, NOON, OLD, SECOND, policy, seen
+
+EAGER = {"scaleUp": {"maxStep": 100}, "scaleDown": {"maxStep": 100}}
+
+
+def test_shrinking_waits_until_the_last_peak_leaves_the_window() -> None:
+    spec = policy(demand=EAGER)
+    peak = Memory(since=NOON - 60 * MINUTE, advices=(Advice(NOON - 4 * MINUTE, 8),), ready=8)
+    held = decide(spec, seen(replicas=8), peak)
+    freed = decide(spec, seen(NOON + 2 * MINUTE, replicas=8), held.memory)
+    assert (held.replicas, held.reason, freed.replicas) == (8, "Stabilizing", 1)
+    assert held.hint == "falls from 12:01:00 on, unless the need rises again"
+
+
+def test_falling_load_is_followed_step_by_step_a_window_behind() -> None:
+    spec = policy(demand=EAGER)
+    memory, replicas = OLD, 12
+    counts = []
+    for minute in range(12):
+        load = max(0.0, 28.0 - 4 * minute)
+        decision = decide(
+            spec, seen(NOON + minute * MINUTE, replicas=replicas, active_requests=load), memory
+        )
+        memory, replicas = carried_out(decision), decision.replicas
+        counts.append(decision.replicas)
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] > counts[6] > counts[11]
+
+
+def test_restart_holds_for_a_whole_window() -> None:
+    spec = policy(demand=EAGER)
+    first = decide(spec, seen(replicas=8), Memory(slots_per_replica=4.0))
+    later = decide(spec, seen(NOON + 4 * MINUTE, replicas=8), first.memory)
+    freed = decide(spec, seen(NOON + 5 * MINUTE, replicas=8), later.memory)
+    assert (first.replicas, later.replicas, freed.replicas) == (8, 8, 1)
+
+
+def test_growth_is_limited_to_the_step() -> None:
+    decision = decide(policy(), seen(active_requests=200.0), OLD)
+    assert (decision.replicas, decision.reason) == (8, "StepLimited")
+    assert decision.hint == "would be 72 without demand.scaleUp.maxStep"
+
+
+@pytest.mark.parametrize(("step", "left"), [("25%", 7), (1, 9), ("1%", 9)])
+def test_shrinking_is_limited_to_the_step(step: int | str, left: int) -> None:
+    spec = policy(demand={"scaleDown": {"maxStep": step, "cooldown": "0s"}})
+    decision = decide(spec, seen(replicas=10), OLD)
+    assert (decision.replicas, decision.reason) == (left, "StepLimited")
+
+
+def test_cooldown_up_spaces_scale_ups() -> None:
+    spec = policy(demand={"scaleUp": {"cooldown": "60s"}})
+    busy: dict[str, Any] = {"active_requests": 200.0}
+    grown = carried_out(decide(spec, seen(**busy), OLD))
+    soon = decide(spec, seen(NOON + 59 * SECOND, replicas=8, **busy), grown)
+    later = decide(spec, seen(NOON + MINUTE, replicas=8, **busy), grown)
+    assert (soon.replicas, later.replicas) == (8, 16)
+
+
+def test_default_grows_at_every_poll() -> None:
+    grown = carried_out(decide(policy(), seen(active_requests=200.0), OLD))
+    assert (
+        decide(policy(), seen(NOON + SECOND, replicas=8, active_requests=200.0), grown).replicas
+        == 16
+    )
+
+
+def test_scaling_nothing_starts_no_clock() -> None:
+    decision = decide(policy(), seen(active_requests=7.0), OLD)
+    assert carried_out(decision) is decision.memory
+
+
+def test_scaling_starts_the_clock_of_its_direction() -> None:
+    up = carried_out(decide(policy(), seen(active_requests=40.0), OLD))
+    down = carried_out(decide(policy(), seen(), OLD))
+    assert (up.last_up, up.last_down) == (NOON, None)
+    assert (down.last_up, down.last_down) == (None, NOON)
+
+
+def test_advice_older_than_the_window_is_forgotten() -> None:
+    old = Memory(since=NOON, advices=(Advice(NOON - timedelta(hours=1), 50),))
+    assert decide(policy(), seen(), old).memory.advices == (Advice(NOON, 0),)
