@@ -1,0 +1,52 @@
+"""One request to the API server, as data: a verb in the words of RBAC, a place, what goes along.
+
+Pure: `client` sends it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from agentscaler import conventions
+from agentscaler.act.places import Place
+
+Body: TypeAlias = dict[str, Any]
+Params: TypeAlias = Mapping[str, str]
+
+JSON: Final = "application/json"
+METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_MERGE_PATCH: Final = "application/merge-patch+json"
+_WRITES: Final = {"create": "POST", "update": "PUT", "patch": "PATCH"}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request in the words of RBAC: a verb and a place, and what goes with them."""
+
+    verb: str
+    place: Place
+    params: Params = field(default_factory=dict)
+    body: Body | None = None
+    accept: str = JSON
+
+    @property
+    def doing(self) -> str:
+        return f"{self.verb} {self.place.what}"
+
+    @property
+    def writes(self) -> bool:
+        return self.verb in _WRITES
+
+    @property
+    def method(self) -> str:
+        return _WRITES.get(self.verb, "GET")
+
+    @property
+    def query(self) -> list[tuple[str, str]]:
+        manager = {"fieldManager": conventions.FIELD_MANAGER} if self.writes else {}
+        return list({**self.params, **manager}.items())
+
+    @property
+    def headers(self) -> dict[str, str]:
+        content = {"Content-Type": _MERGE_PATCH if self.verb == "patch" else JSON}
+        return {"Accept": self.accept, **(content if self.writes else {})}

@@ -1,0 +1,147 @@
+"""Keep a copy of one collection in step with the API server, whatever happens in between.
+
+A list, then a watch from the version of that list. A watch that ends or breaks goes on from the
+last version seen; only when the server no longer keeps that version is the collection listed anew,
+and what vanished meanwhile is noticed by comparing. What is kept of an object is its reader's
+choice: whole objects are never held.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final, Generic, TypeAlias, TypeVar
+
+from agentscaler.act.calls import Body
+from agentscaler.act.client import Api
+from agentscaler.act.places import Place
+from agentscaler.act.throttle import Backoff
+from agentscaler.clock import Clock
+from agentscaler.errors import ClusterError, ExpiredError, NotFoundError
+
+logger: Final = logging.getLogger(__name__)
+
+# A collection that does not exist (its CRD is not installed) is looked for again this often.
+_ABSENT_SECONDS: Final = 60.0
+# A watch that ends sooner than this was cut, not finished: pause before the next.
+_SHORT_SECONDS: Final = 1.0
+
+T = TypeVar("T")
+ObjectKey: TypeAlias = tuple[str, str]
+"""Namespace and name."""
+
+
+class Mirror(Generic[T]):
+    """What `read` made of each object of the collection at `place`, while `run` runs.
+
+    `read` may give None for an object that is of no interest. `on_change` is told the key, what
+    was kept before and what is kept now, whenever the two differ.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        place: Place,
+        *,
+        read: Callable[[Body, T | None], Awaitable[T | None]],
+        on_change: Callable[[ObjectKey, T | None, T | None], None],
+        clock: Clock,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self.place = place
+        self.kept: dict[ObjectKey, T] = {}
+        self.synced = False
+        self.trouble: ClusterError | None = None
+        self._api = api
+        self._read = read
+        self._on_change = on_change
+        self._clock = clock
+        self._backoff = backoff or Backoff()
+        self._version = ""
+        self._heard_at = float("-inf")
+
+    def age_seconds(self) -> float:
+        """Tell how long ago the server last confirmed this copy; infinite before the first list."""
+        return self._clock.monotonic() - self._heard_at
+
+    async def run(self) -> None:
+        """Follow the collection until cancelled."""
+        while True:
+            await self._clock.sleep(await self._attempt())
+
+    async def _attempt(self) -> float:
+        """List if need be, then watch until that ends; tell the seconds to wait before the next."""
+        try:
+            if not self._version:
+                await self._list()
+            return await self._watch()
+        except NotFoundError as exc:
+            self._replace({}, "")
+            self._note(exc)
+            return _ABSENT_SECONDS
+        except ExpiredError:
+            self._version = ""
+        except ClusterError as exc:
+            self._note(exc)
+        return self._backoff.next_seconds()
+
+    def _note(self, trouble: ClusterError) -> None:
+        if str(trouble) != str(self.trouble):
+            logger.warning("following %s: %s", self.place.path, trouble)
+        self.trouble = trouble
+
+    def _heard(self) -> None:
+        self._heard_at = self._clock.monotonic()
+        self._backoff.reset()
+        self.trouble = None
+
+    async def _list(self) -> None:
+        listed: dict[ObjectKey, T] = {}
+        version = ""
+        async for page in self._api.list_pages(self.place):
+            version = page["metadata"]["resourceVersion"]
+            for body in page["items"]:
+                key = _key(body)
+                kept = await self._read(body, self.kept.get(key))
+                if kept is not None:
+                    listed[key] = kept
+        self._replace(listed, version)
+        self._heard()
+
+    def _replace(self, listed: dict[ObjectKey, T], version: str) -> None:
+        before, self.kept = self.kept, listed
+        self._version, self.synced = version, True
+        for key in before.keys() | listed.keys():
+            if before.get(key) != listed.get(key):
+                self._on_change(key, before.get(key), listed.get(key))
+
+    async def _watch(self) -> float:
+        began = self._clock.monotonic()
+        async with self._api.watch(self.place, self._version) as events:
+            self._heard()
+            async for event in events:
+                await self._apply(event["type"], event["object"])
+                self._heard()
+        lasted = self._clock.monotonic() - began
+        return 0.0 if lasted >= _SHORT_SECONDS else self._backoff.next_seconds()
+
+    async def _apply(self, kind: str, body: Body) -> None:
+        if kind == "ERROR":
+            said = str(body.get("message", body))
+            raise ExpiredError(said) if body.get("code") == 410 else ClusterError(said)
+        if kind != "BOOKMARK":
+            await self._update(_key(body), None if kind == "DELETED" else body)
+        self._version = body["metadata"]["resourceVersion"]
+
+    async def _update(self, key: ObjectKey, body: Body | None) -> None:
+        before = self.kept.get(key)
+        after = None if body is None else await self._read(body, before)
+        if after is None:
+            self.kept.pop(key, None)
+        else:
+            self.kept[key] = after
+        if before != after:
+            self._on_change(key, before, after)
+
+
+def _key(body: Body) -> ObjectKey:
+    metadata = body["metadata"]
+    return metadata.get("namespace", ""), metadata["name"]

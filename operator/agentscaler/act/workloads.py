@@ -1,0 +1,141 @@
+"""What the decision needs of a workload, taken from the object as the API server gives it. Pure.
+
+Thousands of these are held in memory, so they hold as little as possible.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from agentscaler.act.managers import Writer, last_writer
+from agentscaler.act.places import Kind
+
+Body: TypeAlias = Mapping[str, Any]
+
+# Kinds whose counts are at `spec.replicas` and `status.readyReplicas`; of any other kind only the
+# `/scale` subresource knows where the count is.
+PLAIN_KINDS: Final = frozenset(
+    {
+        Kind("apps/v1", "Deployment"),
+        Kind("apps/v1", "StatefulSet"),
+        Kind("apps/v1", "ReplicaSet"),
+        Kind("v1", "ReplicationController"),
+    }
+)
+_OPERATORS: Final = {"In": "in", "NotIn": "notin"}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The workload of a policy: replicas asked for, ready, and of the newest revision.
+
+    `rolling_out` is true while its controller replaces replicas and gets on with it.
+    """
+
+    replicas: int
+    ready: int
+    updated: int
+    rolling_out: bool
+    selector: str
+    uid: str
+    resource_version: str
+    writer: Writer | None
+
+
+def read_plain(body: Body) -> Target:
+    """Read an object of PLAIN_KINDS."""
+    spec, status = body.get("spec") or {}, body.get("status") or {}
+    return _target(
+        body,
+        replicas=spec.get("replicas", 1),
+        ready=status.get("readyReplicas", 0),
+        rolling_out=not is_seen(body) or is_replacing(spec, status),
+        selector=selector_text(spec.get("selector") or {}),
+    )
+
+
+def read_scaled(body: Body, *, replicas: int, running: int, selector: str) -> Target:
+    """Read an object of any other kind, beside the counts that its `/scale` gives.
+
+    Fields that Deployments have are used where the kind has them too. Without `readyReplicas`
+    those that run have to pass for ready; without `updatedReplicas` no rollout is seen.
+    """
+    spec, status = body.get("spec") or {}, body.get("status") or {}
+    return _target(
+        body,
+        replicas=replicas,
+        ready=status.get("readyReplicas", running),
+        rolling_out=not is_seen(body)
+        or ("updatedReplicas" in status and is_replacing(spec, status)),
+        selector=selector,
+    )
+
+
+def _target(body: Body, *, replicas: int, ready: int, rolling_out: bool, selector: str) -> Target:
+    metadata = body["metadata"]
+    return Target(
+        replicas=replicas,
+        ready=ready,
+        updated=(body.get("status") or {}).get("updatedReplicas", 0),
+        rolling_out=rolling_out,
+        selector=sys.intern(selector),
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        writer=last_writer(metadata),
+    )
+
+
+def is_seen(body: Body) -> bool:
+    """Tell whether the controller has seen the newest spec, as far as it says so at all."""
+    # Argo Rollouts writes the number as a string.
+    seen = str((body.get("status") or {}).get("observedGeneration", ""))
+    return not seen.isdecimal() or int(seen) >= body["metadata"].get("generation", 0)
+
+
+def is_replacing(spec: Body, status: Body) -> bool:
+    """Tell whether replicas of an old revision are being replaced.
+
+    A rollout that is held on purpose (paused, OnDelete, a partition) or stuck beyond its deadline
+    may stay so for days: it does not count, or such a workload would never shrink again.
+    """
+    strategy = spec.get("strategy") or spec.get("updateStrategy")
+    if strategy is None or _is_held(spec, strategy, status):
+        return False
+    # StatefulSets name revisions; equal ones are done, whatever the counts still say.
+    if "updateRevision" in status and status["updateRevision"] == status.get("currentRevision"):
+        return False
+    kept_back = (strategy.get("rollingUpdate") or {}).get("partition", 0)
+    return bool(status.get("updatedReplicas", 0) + kept_back < status.get("replicas", 0))
+
+
+def _is_held(spec: Body, strategy: Body, status: Body) -> bool:
+    if spec.get("paused") or strategy.get("type") == "OnDelete":
+        return True
+    return any(
+        condition.get("type") == "Progressing" and condition.get("status") == "False"
+        for condition in status.get("conditions") or ()
+    )
+
+
+def selector_text(selector: Body) -> str:
+    """Write a label selector as list requests take it: "app=agent,tier in (a,b)"."""
+    if "matchLabels" not in selector and "matchExpressions" not in selector:
+        return _labels_text(selector)  # ReplicationControllers have bare labels
+    parts = [_labels_text(selector.get("matchLabels") or {})]
+    parts += [_requirement_text(rule) for rule in selector.get("matchExpressions") or ()]
+    return ",".join(part for part in parts if part)
+
+
+def _labels_text(labels: Body) -> str:
+    return ",".join(f"{name}={value}" for name, value in sorted(labels.items()))
+
+
+def _requirement_text(rule: Body) -> str:
+    match rule["operator"]:
+        case "Exists":
+            return str(rule["key"])
+        case "DoesNotExist":
+            return f"!{rule['key']}"
+        case operator:
+            return f"{rule['key']} {_OPERATORS[operator]} ({','.join(rule['values'])})"
