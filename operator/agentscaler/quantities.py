@@ -9,12 +9,16 @@ from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-DURATION_PATTERN: Final = r"^([0-9]+d|([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?)$"
+# Bounded digits, about 30 years: what is longer overflows dates instead of meaning something.
+DURATION_PATTERN: Final = (
+    r"^([0-9]{1,4}d|([0-9]{1,5}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?([0-9]{1,9}ms)?)$"
+)
 PERCENT_PATTERN: Final = r"^[0-9]{1,4}(\.[0-9]{1,3})?%$"
 QUANTITY_PATTERN: Final = r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$"
 
 _DURATION: Final = re.compile(
-    r"^(?:(?P<d>\d+)d|(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m)?(?:(?P<s>\d+)s)?(?:(?P<ms>\d+)ms)?)$"
+    r"^(?:(?P<d>[0-9]{1,4})d|(?:(?P<h>[0-9]{1,5})h)?(?:(?P<m>[0-9]{1,7})m)?"
+    r"(?:(?P<s>[0-9]{1,9})s)?(?:(?P<ms>[0-9]{1,9})ms)?)$"
 )
 _SUFFIXES: Final = {
     "": Decimal(1),

@@ -13,6 +13,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     PlainSerializer,
     StringConstraints,
     WithJsonSchema,
@@ -25,6 +26,7 @@ from agentscaler.api.rules import Form, Rule, matches, rules
 # Bounds that keep the cost of CEL rules within the API server's budget.
 MAX_QUERY_LENGTH: Final = 2048
 MAX_NAME_LENGTH: Final = 253
+MAX_REPLICAS: Final = 100_000
 
 
 class Model(BaseModel):
@@ -127,20 +129,24 @@ def _int_or_string(*stated: Rule, longest: int = 9) -> WithJsonSchema:
     )
 
 
+def _either(number: str, *patterns: str) -> str:
+    text = " && ".join(matches(pattern) for pattern in patterns)
+    return f"type(self) == int ? {number} : {text}"
+
+
 # Before Kubernetes 1.35 the cost of a rule on an int-or-string is estimated for a text of 3 MB:
 # in a list of ten, a pattern of more than 12 characters is already refused as too costly.
-_PERCENT: Final = Rule(
-    rf"type(self) == int ? self >= 0 : {matches(r'^\d+\.?\d*%$')}",
-    "write it like 80% or 99.5%",
-)
+_PERCENT: Final = Rule(_either("self >= 0", r"^\d+\.?\d*%$"), "write it like 80% or 99.5%")
 _SHARE: Final = Rule(
-    "type(self) == int ? self > 0 && self <= 100 : "
-    + f"{matches('[1-9]')} && {matches(r'^(100|\d\d?(\.\d+)?)%$')}",
+    _either("self > 0 && self <= 100", "[1-9]", r"^(100|\d\d?(\.\d+)?)%$"),
     "write a percentage above 0% and at most 100%, like 80%",
 )
+_WHOLE_SHARE: Final = Rule(
+    _either("self > 0 && self <= 100", r"^[1-9]\d?%$") + " || self == '100%'",
+    "write a whole percentage from 1% to 100%, like 80%",
+)
 _QUANTILE: Final = Rule(
-    "type(self) == int ? self > 0 && self < 100 : "
-    + f"{matches('[1-9]')} && {matches(r'^\d\d?(\.\d+)?%$')}",
+    _either("self > 0 && self < 100", "[1-9]", r"^\d\d?(\.\d+)?%$"),
     "write a percentage above 0% and below 100%, like 95% or 99.9%",
 )
 _QUANTITY: Final = Rule(
@@ -149,7 +155,7 @@ _QUANTITY: Final = Rule(
     "write an amount greater than 0, like 20, 0.4, 500m or 2k",
 )
 _STEP: Final = Rule(
-    rf"type(self) == int ? self >= 0 : {matches(r'^\d+\.?\d*%?$')}",
+    _either("self >= 0", r"^\d+\.?\d*%?$"),
     "write a number of replicas like 4, or a share like 25%",
 )
 
@@ -166,6 +172,12 @@ def _share(ratio: float) -> float:
     return ratio
 
 
+def _whole_share(ratio: float) -> float:
+    if not 0 < ratio <= 1 or round(ratio * 100, 3) % 1:
+        raise ValueError(_WHOLE_SHARE.sentence)
+    return ratio
+
+
 def _open_share(ratio: float) -> float:
     if not 0 < ratio < 1:
         raise ValueError(_QUANTILE.sentence)
@@ -179,6 +191,9 @@ Percent = Annotated[_Ratio, _int_or_string(_PERCENT)]
 Share = Annotated[_Ratio, AfterValidator(_share), _int_or_string(_SHARE)]
 """A percentage above "0%" and at most "100%"."""
 
+WholeShare = Annotated[_Ratio, AfterValidator(_whole_share), _int_or_string(_WHOLE_SHARE)]
+"""A whole percentage from "1%" to "100%": the share whose rule is cheap enough for lists."""
+
 Quantile = Annotated[_Ratio, AfterValidator(_open_share), _int_or_string(_QUANTILE)]
 """A percentage above "0%" and below "100%"."""
 
@@ -190,6 +205,8 @@ Quantity = Annotated[
     _int_or_string(_QUANTITY, longest=20),
 ]
 """An amount greater than zero, as a Kubernetes quantity."""
+
+Replicas = Annotated[int, Field(ge=0, le=MAX_REPLICAS)]
 
 Query = Annotated[str, StringConstraints(min_length=1, max_length=MAX_QUERY_LENGTH)]
 Name = Annotated[
@@ -230,3 +247,62 @@ Timestamp = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time", "maxLength": 32}),
 ]
 """A moment that the operator writes."""
+
+_MOMENT: Final = Form(
+    r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?"
+    r"(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$",
+    "write a moment with its zone, such as 2026-12-01T00:00:00Z",
+)
+
+
+def _moment(value: object) -> object:
+    return _MOMENT.checked(value) if isinstance(value, str) else value
+
+
+Moment = Annotated[
+    AwareDatetime,
+    BeforeValidator(_moment),
+    PlainSerializer(format_time),
+    WithJsonSchema({"type": "string", "maxLength": 32, **rules(_MOMENT.rule)}),
+]
+"""A moment that the user writes."""
+
+
+class Step(Model):
+    """A number of replicas, or a share of the present ones: 4 or "25%"."""
+
+    count: int | None = None
+    ratio: float | None = None
+
+    def of(self, replicas: int) -> int:
+        """Size this step for a fleet of `replicas`; a share is at least one replica."""
+        if self.count is not None:
+            return self.count
+        # Round up: at 25 %, three replicas would otherwise never change.
+        return max(1, -int(-replicas * (self.ratio or 0.0) // 1))
+
+
+def _step(value: Any) -> object:
+    if isinstance(value, str) and not value.isdecimal():
+        return Step(ratio=quantities.parse_percent(value))
+    if not _is_amount(value):
+        return value
+    count = int(value)
+    if count < 0:
+        raise ValueError(_STEP.sentence)
+    return Step(count=count)
+
+
+def _write_step(step: Step) -> str | int:
+    if step.count is not None:
+        return step.count
+    return quantities.format_percent(step.ratio or 0.0)
+
+
+ReplicaStep = Annotated[
+    Step,
+    BeforeValidator(_step),
+    PlainSerializer(_write_step),
+    _int_or_string(_STEP),
+]
+"""A count of replicas (4) or a share of the present ones ("25%")."""

@@ -3,28 +3,49 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, Final
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
-from agentscaler.api import fields
 from agentscaler.api.fields import (
-    Duration,
+    Interval,
     LookAhead,
     Model,
-    Name,
     ObjectName,
     PositiveDuration,
-    Share,
-    Timestamp,
-    listed_by,
+    Quantile,
+    Replicas,
 )
+from agentscaler.api.problems import Problem
+from agentscaler.api.rules import Form, Rule, listed_by, rules
+from agentscaler.api.schedules import Override, Schedule
 from agentscaler.api.signals import CustomMetric, Gate, Signals
 from agentscaler.api.strategies import Demand, Threshold
 from agentscaler.errors import InvalidPolicyError
 
-MAX_REPLICAS: Final = 100_000
-Replicas = Annotated[int, Field(ge=0, le=MAX_REPLICAS)]
+ApiVersion = Annotated[
+    str,
+    Field(max_length=253),
+    Form(
+        r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?v[0-9]+((alpha|beta)[0-9]+)?$",
+        "write group and version of the workload, such as apps/v1",
+    ),
+]
+Kind = Annotated[
+    str,
+    Field(max_length=63),
+    Form("^[A-Z][A-Za-z0-9]*$", "write the kind of the workload, such as Deployment"),
+]
+ServerAddress = Annotated[
+    str,
+    Field(max_length=512),
+    Form(
+        r"^https?://[^\s/?#]+(/[^\s?#]*)?$",
+        "write the address of a Prometheus API, such as http://thanos.monitoring:9090",
+    ),
+]
 
 
 class Mode(StrEnum):
@@ -38,12 +59,8 @@ class Mode(StrEnum):
 class ScaleTargetRef(Model):
     """The workload: anything with a `/scale` subresource, in the policy's namespace."""
 
-    api_version: Annotated[str, Field(max_length=253)] = Field(
-        "apps/v1", description="API group and version of the workload."
-    )
-    kind: Annotated[str, Field(max_length=63)] = Field(
-        "Deployment", description="Kind of the workload."
-    )
+    api_version: ApiVersion = Field("apps/v1", description="API group and version of the workload.")
+    kind: Kind = Field("Deployment", description="Kind of the workload.")
     name: ObjectName = Field(description="Name of the workload, in the policy's own namespace.")
 
 
@@ -60,9 +77,7 @@ class SecretRef(Model):
 class PrometheusSource(Model):
     """Where the metrics are read, if not where the operator reads all others."""
 
-    server_address: (
-        Annotated[str, Field(max_length=512, pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")] | None
-    ) = Field(
+    server_address: ServerAddress | None = Field(
         None,
         description="Address of a Prometheus-compatible API, such as "
         "http://thanos.monitoring:9090. It must be on the operator's list of allowed "
@@ -105,7 +120,7 @@ class Prediction(Model):
         description="How far ahead to look. `Auto`: the time that new replicas were seen to need "
         "until ready (60s until that is known), or 15m with `method: TimeOfDay`.",
     )
-    quantile: Share = Field(
+    quantile: Quantile = Field(
         0.9,
         description="Share of cases in which the load should stay below the forecast that is "
         "acted on.",
@@ -127,16 +142,17 @@ class FallbackBehavior(StrEnum):
     AT_LEAST = "AtLeast"
 
 
-_FALLBACK_REPLICAS: Final = (
+_FALLBACK_REPLICAS: Final = Rule(
     "self.behavior == 'Hold' || has(self.replicas)",
     "behavior Static and AtLeast need replicas: set fallback.replicas",
+    field="replicas",
 )
 
 
 class Fallback(Model):
     """What to do after the metrics were unknown several times in a row."""
 
-    model_config = ConfigDict(json_schema_extra=fields.rules(_FALLBACK_REPLICAS))
+    model_config = ConfigDict(json_schema_extra=rules(_FALLBACK_REPLICAS))
 
     after_failures: int = Field(
         3,
@@ -156,110 +172,39 @@ class Fallback(Model):
     @model_validator(mode="after")
     def _replicas_given(self) -> "Fallback":
         if self.behavior is not FallbackBehavior.HOLD and self.replicas is None:
-            raise ValueError(_FALLBACK_REPLICAS[1])
+            raise ValueError(_FALLBACK_REPLICAS.sentence)
         return self
 
 
-_SCHEDULE_BOUND: Final = (
-    "has(self.minReplicas) || has(self.maxReplicas)",
-    "a schedule needs minReplicas, maxReplicas or both",
-)
-_SCHEDULE_ORDER: Final = (
-    "!has(self.minReplicas) || !has(self.maxReplicas) || self.minReplicas <= self.maxReplicas",
-    "minReplicas of a schedule must not exceed its maxReplicas",
-)
-Cron = Annotated[str, Field(min_length=9, max_length=100)]
-
-
-class Schedule(Model):
-    """Other bounds during recurring hours."""
-
-    model_config = ConfigDict(json_schema_extra=fields.rules(_SCHEDULE_BOUND, _SCHEDULE_ORDER))
-
-    name: Name = Field(description="Name by which decisions speak of it; unique in the policy.")
-    timezone: Annotated[str, Field(max_length=64)] = Field(
-        "UTC", description="Time zone of `start` and `end`, such as Europe/Berlin."
-    )
-    start: Cron = Field(description="When it begins, as a cron expression: '0 7 * * 1-5'.")
-    end: Cron = Field(description="When it ends, as a cron expression: '0 20 * * 1-5'.")
-    min_replicas: Replicas | None = Field(None, description="Lower bound meanwhile.")
-    max_replicas: Replicas | None = Field(None, description="Upper bound meanwhile.")
-
-    @model_validator(mode="after")
-    def _bounds(self) -> "Schedule":
-        if self.min_replicas is None and self.max_replicas is None:
-            raise ValueError(_SCHEDULE_BOUND[1])
-        if None not in (self.min_replicas, self.max_replicas) and (
-            (self.min_replicas or 0) > (self.max_replicas or 0)
-        ):
-            raise ValueError(_SCHEDULE_ORDER[1])
-        return self
-
-
-_OVERRIDE_ONE: Final = (
-    "has(self.replicas) != (has(self.minReplicas) || has(self.maxReplicas))",
-    "an override sets either replicas, or minReplicas and maxReplicas (one or both)",
-)
-
-
-class Override(Model):
-    """Other bounds until a moment in time; it ends by itself and beats schedules."""
-
-    model_config = ConfigDict(json_schema_extra=fields.rules(_OVERRIDE_ONE, _SCHEDULE_ORDER))
-
-    replicas: Replicas | None = Field(None, description="Exactly this many replicas meanwhile.")
-    min_replicas: Replicas | None = Field(None, description="Lower bound meanwhile.")
-    max_replicas: Replicas | None = Field(None, description="Upper bound meanwhile.")
-    until: Timestamp = Field(description="When it ends, such as 2026-12-01T00:00:00Z.")
-    reason: Annotated[str, Field(max_length=256)] = Field(
-        "", description="Why, for those who read the decision."
-    )
-
-    @model_validator(mode="after")
-    def _one_form(self) -> "Override":
-        bounded = self.min_replicas is not None or self.max_replicas is not None
-        if (self.replicas is not None) == bounded:
-            raise ValueError(_OVERRIDE_ONE[1])
-        if None not in (self.min_replicas, self.max_replicas) and (
-            (self.min_replicas or 0) > (self.max_replicas or 0)
-        ):
-            raise ValueError("minReplicas of an override must not exceed its maxReplicas")
-        return self
-
-
-_BOUNDS: Final = (
+_BOUNDS: Final = Rule(
     "self.minReplicas <= self.maxReplicas",
     "minReplicas must not exceed maxReplicas: lower minReplicas or raise maxReplicas",
+    field="minReplicas",
 )
-_ONE_STRATEGY: Final = (
+_ONE_STRATEGY: Final = Rule(
     "!(has(self.demand) && has(self.threshold))",
     "set demand or threshold, not both: demand sizes the fleet for its work, threshold acts on "
     "crossings",
-)
-_POLLING: Final = (
-    "self.pollingInterval.endsWith('d') || duration(self.pollingInterval) >= duration('1s')",
-    "pollingInterval must be at least 1s",
+    field="threshold",
 )
 
 
 class PolicySpec(Model):
     """What to scale, between which bounds, on which numbers, how fast."""
 
-    model_config = ConfigDict(json_schema_extra=fields.rules(_BOUNDS, _ONE_STRATEGY, _POLLING))
+    model_config = ConfigDict(json_schema_extra=rules(_BOUNDS, _ONE_STRATEGY))
 
     scale_target_ref: ScaleTargetRef = Field(description="The workload to scale.")
     min_replicas: Replicas = Field(
         1, description="Fewest replicas. 0 allows scaling to zero while there is no work at all."
     )
-    max_replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)] = Field(
-        10, description="Most replicas."
-    )
+    max_replicas: Annotated[Replicas, Field(ge=1)] = Field(10, description="Most replicas.")
     mode: Mode = Field(
         Mode.AUTO,
         description="`Auto` (decide and act), `Recommend` (decide and record, do not act) or "
         "`Paused` (do nothing; the last decision stays).",
     )
-    polling_interval: Duration = Field(
+    polling_interval: Interval = Field(
         timedelta(seconds=15), description="Time between two decisions, at least 1s."
     )
     startup_deadline: PositiveDuration = Field(
@@ -271,7 +216,7 @@ class PolicySpec(Model):
         PrometheusSource(), description="Where the metrics are read."
     )
     signals: Signals = Field(Signals(), description="The quantities every agent has.")
-    metrics: Annotated[tuple[CustomMetric, ...], listed_by("name", most=20)] = Field(
+    metrics: Annotated[tuple[CustomMetric, ...], listed_by("name", most=10)] = Field(
         (), description="Further metrics, each with a target of its own; the largest proposal wins."
     )
     gates: Annotated[tuple[Gate, ...], listed_by("name", most=10)] = Field(
@@ -298,14 +243,12 @@ class PolicySpec(Model):
     @model_validator(mode="after")
     def _coherent(self) -> "PolicySpec":
         if self.min_replicas > self.max_replicas:
-            raise ValueError(_BOUNDS[1])
+            raise ValueError(_BOUNDS.sentence)
         if self.demand is not None and self.threshold is not None:
-            raise ValueError(_ONE_STRATEGY[1])
-        if self.polling_interval < timedelta(seconds=1):
-            raise ValueError(_POLLING[1])
+            raise ValueError(_ONE_STRATEGY.sentence)
         return self
 
-    @property
+    @cached_property
     def sizing(self) -> Demand | Threshold | None:
         """Tell the strategy in force; None when custom metrics alone decide."""
         if self.threshold is not None:
@@ -337,7 +280,12 @@ def parse_spec(spec: Mapping[str, Any]) -> PolicySpec:
     try:
         return PolicySpec.model_validate(spec)
     except ValidationError as exc:
-        raise InvalidPolicyError(tuple(_problem(error) for error in exc.errors())) from exc
+        raise InvalidPolicyError(tuple(str(problem) for problem in problems_of(exc))) from exc
+
+
+def problems_of(refusal: ValidationError) -> tuple[Problem, ...]:
+    """Say what pydantic refused in a spec, in our words."""
+    return tuple(_problem(error) for error in refusal.errors())
 
 
 def parse_policy(body: Mapping[str, Any]) -> Policy:
@@ -353,7 +301,6 @@ def parse_policy(body: Mapping[str, Any]) -> Policy:
     )
 
 
-def _problem(error: Any) -> str:
-    path = ".".join(str(part) for part in ("spec", *error["loc"]))
+def _problem(error: ErrorDetails) -> Problem:
     said = error["msg"].removeprefix("Value error, ")
-    return f"{path}: {said[0].lower()}{said[1:]}"
+    return Problem(("spec", *error["loc"]), f"{said[0].lower()}{said[1:]}")

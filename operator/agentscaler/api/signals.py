@@ -5,8 +5,17 @@ from typing import Annotated, Final
 
 from pydantic import ConfigDict, Field, model_validator
 
-from agentscaler.api import fields
-from agentscaler.api.fields import MetricName, Model, Name, Percent, Quantity, Query, Share
+from agentscaler.api.fields import (
+    MetricName,
+    Model,
+    Name,
+    Percent,
+    Quantity,
+    Query,
+    Share,
+    WholeShare,
+)
+from agentscaler.api.rules import Rule, rules
 
 
 class SignalName(StrEnum):
@@ -46,7 +55,7 @@ class LatencyMeaning(StrEnum):
     WAIT = "Wait"
 
 
-_ONE_SOURCE: Final = (
+_ONE_SOURCE: Final = Rule(
     "!(has(self.query) && has(self.metric))",
     "set query or metric, not both: query is used as written, metric is read for all policies at "
     "once",
@@ -56,7 +65,7 @@ _ONE_SOURCE: Final = (
 class Signal(Model):
     """One quantity of the agent: from a query of its own, or from a metric shared by all."""
 
-    model_config = ConfigDict(json_schema_extra=fields.rules(_ONE_SOURCE))
+    model_config = ConfigDict(json_schema_extra=rules(_ONE_SOURCE))
 
     query: Query | None = Field(
         None,
@@ -77,11 +86,11 @@ class Signal(Model):
     @model_validator(mode="after")
     def _one_source(self) -> "Signal":
         if self.query is not None and self.metric is not None:
-            raise ValueError(_ONE_SOURCE[1])
+            raise ValueError(_ONE_SOURCE.sentence)
         return self
 
 
-_ONE_CAPACITY: Final = (
+_ONE_CAPACITY: Final = Rule(
     "[has(self.query), has(self.metric), has(self.perReplica)].filter(x, x).size() <= 1",
     "set one of perReplica, query and metric",
 )
@@ -90,7 +99,7 @@ _ONE_CAPACITY: Final = (
 class CapacitySignal(Signal):
     """How many requests the fleet, or one replica, can serve at once."""
 
-    model_config = ConfigDict(json_schema_extra=fields.rules(_ONE_CAPACITY))
+    model_config = ConfigDict(json_schema_extra=rules(_ONE_CAPACITY))
 
     per_replica: Quantity | None = Field(
         None,
@@ -102,14 +111,14 @@ class CapacitySignal(Signal):
     def _one_capacity(self) -> "CapacitySignal":
         given = [self.query, self.metric, self.per_replica]
         if sum(source is not None for source in given) > 1:
-            raise ValueError(_ONE_CAPACITY[1])
+            raise ValueError(_ONE_CAPACITY.sentence)
         return self
 
 
 class LatencySignal(Signal):
     """How long requests take, in seconds."""
 
-    model_config = ConfigDict(json_schema_extra=fields.rules(_ONE_SOURCE))
+    model_config = ConfigDict(json_schema_extra=rules(_ONE_SOURCE))
 
     quantile: Share = Field(
         0.95,
@@ -162,7 +171,7 @@ class Signals(Model):
     )
 
 
-_ONE_TARGET: Final = (
+_ONE_TARGET: Final = Rule(
     "[has(self.perReplica), has(self.value), has(self.utilization)].filter(x, x).size() == 1",
     "set exactly one of perReplica, value and utilization",
 )
@@ -171,7 +180,7 @@ _ONE_TARGET: Final = (
 class MetricTarget(Model):
     """What a custom metric should be kept at."""
 
-    model_config = ConfigDict(json_schema_extra=fields.rules(_ONE_TARGET))
+    model_config = ConfigDict(json_schema_extra=rules(_ONE_TARGET))
 
     per_replica: Quantity | None = Field(
         None,
@@ -181,7 +190,7 @@ class MetricTarget(Model):
         None,
         description="Level of the whole metric: replicas = ready replicas x metric / value.",
     )
-    utilization: Share | None = Field(
+    utilization: WholeShare | None = Field(
         None,
         description="Level of a metric that is a ratio (0 to 1): replicas = ready replicas x "
         "metric / utilization.",
@@ -191,7 +200,7 @@ class MetricTarget(Model):
     def _one_target(self) -> "MetricTarget":
         given = [self.per_replica, self.value, self.utilization]
         if sum(target is not None for target in given) != 1:
-            raise ValueError(_ONE_TARGET[1])
+            raise ValueError(_ONE_TARGET.sentence)
         return self
 
 
@@ -207,7 +216,7 @@ class CustomMetric(Model):
     )
 
 
-_ONE_LIMIT: Final = (
+_ONE_LIMIT: Final = Rule(
     "has(self.above) != has(self.below)",
     "set exactly one of above and below",
 )
@@ -216,7 +225,7 @@ _ONE_LIMIT: Final = (
 class Gate(Model):
     """Back-pressure: while the condition is known to hold, no replica is added."""
 
-    model_config = ConfigDict(json_schema_extra=fields.rules(_ONE_LIMIT))
+    model_config = ConfigDict(json_schema_extra=rules(_ONE_LIMIT))
 
     name: Name = Field(description="Name by which decisions speak of it; unique in the policy.")
     query: Query = Field(description="PromQL that gives one number.")
@@ -235,5 +244,5 @@ class Gate(Model):
     @model_validator(mode="after")
     def _one_limit(self) -> "Gate":
         if (self.above is None) == (self.below is None):
-            raise ValueError(_ONE_LIMIT[1])
+            raise ValueError(_ONE_LIMIT.sentence)
         return self

@@ -4,15 +4,33 @@ The status is also the operator's only store. Whatever must survive a restart or
 is here: the times of the last scalings, what was learned, and the history.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from agentscaler.api.fields import Model, Sentence, Timestamp, listed_by
+from agentscaler.api.fields import Model, Timestamp
+from agentscaler.api.rules import listed_by
 
-ShortText = Annotated[str, Field(max_length=128)]
-Amount = Annotated[str, Field(max_length=32)]
+MAX_LINE: Final = 512
+
+
+def _cut(length: int) -> BeforeValidator:
+    """Shorten texts instead of refusing them: no message may keep a status from being written."""
+
+    def cut(value: object) -> object:
+        return (
+            f"{value[: length - 1]}…" if isinstance(value, str) and len(value) > length else value
+        )
+
+    return BeforeValidator(cut)
+
+
+Sentence = Annotated[str, _cut(1024), Field(max_length=1024)]
+Line = Annotated[str, _cut(MAX_LINE), Field(max_length=MAX_LINE)]
+ShortText = Annotated[str, _cut(128), Field(max_length=128)]
+Amount = Annotated[str, _cut(32), Field(max_length=32)]
 
 
 class ConditionType(StrEnum):
@@ -55,18 +73,6 @@ class Condition(Model):
     observed_generation: int = Field(0, description="Generation of the spec it speaks of.")
 
 
-class SignalStatus(Model):
-    """One reading of the last decision."""
-
-    name: ShortText = Field(description="Name of the signal, custom metric or gate.")
-    value: Amount = Field(
-        "", description="What was read, as a number or ratio; empty when it is unknown."
-    )
-    missing: Annotated[str, Field(max_length=256)] = Field(
-        "", description="Why it is unknown; empty when it was read."
-    )
-
-
 class StepStatus(Model):
     """What one stage of the decision did."""
 
@@ -78,9 +84,11 @@ class StepStatus(Model):
 
 
 class DecisionStatus(Model):
-    """The newest decision whose outcome differs from the one before."""
+    """The decision in force."""
 
-    time: Timestamp = Field(description="When it was taken.")
+    since: Timestamp = Field(
+        description="When it was first taken: count and reason are the same ever since."
+    )
     reason: ShortText = Field(description="What bound it, for machines.")
     message: Sentence = Field(description="What was decided and why.")
     hint: Sentence = Field("", description="What would change the answer.")
@@ -96,7 +104,7 @@ class ForecastStatus(Model):
     lookahead: Amount = Field("", description="How far ahead.")
     expected: Amount = Field("", description="Load expected, in slots.")
     upper: Amount = Field("", description="Load not exceeded at the policy's quantile, in slots.")
-    trusted: bool = Field(False, description="Whether it may raise the count.")
+    trusted: bool = Field(description="Whether it may raise the count.")
     message: Sentence = Field("", description="Why it is trusted or not.")
 
 
@@ -109,22 +117,31 @@ class ScalingEvent(Model):
     to: int = Field(description="Replicas after.")
     reason: ShortText = Field(description="What bound the decision, for machines.")
     message: Sentence = Field(description="Why, for people.")
-    signals: Annotated[str, Field(max_length=512)] = Field(
-        "", description="The readings it was based on, as `name=value` pairs."
-    )
+    signals: Line = Field("", description="The readings it was based on, as `name=value` pairs.")
     outcome: Outcome = Field(
         Outcome.PENDING,
         description="Pending (recorded, about to be applied), Applied, Recommended (mode "
         "Recommend) or Failed.",
     )
+    failure: Line = Field("", description="Why it failed; empty otherwise.")
 
 
 class PolicyStatus(Model):
-    """State of the policy as the operator last saw and decided it."""
+    """State of the policy as the operator last saw and decided it.
 
-    observed_generation: int = Field(0, description="Generation of the spec that was decided on.")
+    Readings are maps of text, as the capacity of a node is: `kubectl describe` shows them one a
+    line, and a patch carries only those that changed.
+    """
+
+    observed_generation: int = Field(0, description="Generation of the spec that it speaks of.")
     mode: ShortText = Field("", description="Mode in force.")
-    target: Annotated[str, Field(max_length=320)] = Field(
+    reason: ShortText = Field(
+        "",
+        description="What matters most now, for machines: what is wrong, else what bound the "
+        "decision.",
+    )
+    message: Sentence = Field("", description="The same, for people.")
+    target: Annotated[str, _cut(320), Field(max_length=320)] = Field(
         "", description="Kind and name of the target."
     )
     current_replicas: int | None = Field(None, description="Replicas the target asks for.")
@@ -134,6 +151,11 @@ class PolicyStatus(Model):
     last_scale_down_time: Timestamp | None = Field(
         None, description="When replicas were last removed."
     )
+    last_update_time: Timestamp | None = Field(
+        None,
+        description="When the figures and sentences here were taken. Those that merely fluctuate "
+        "are refreshed every five minutes.",
+    )
     lead_time: Amount = Field(
         "", description="Time that replicas needed from being asked for to being ready."
     )
@@ -142,8 +164,13 @@ class PolicyStatus(Model):
     )
     decision: DecisionStatus | None = Field(None, description="The decision and why.")
     forecast: ForecastStatus | None = Field(None, description="What is expected.")
-    signals: Annotated[tuple[SignalStatus, ...], listed_by("name", most=64)] = Field(
-        (), description="What was read for the decision."
+    signals: Annotated[Mapping[str, Amount], Field(max_length=64)] = Field(
+        {},
+        description="What was read for the decision, by the name of the signal, `metric/NAME` or "
+        "`gate/NAME`.",
+    )
+    missing: Annotated[Mapping[str, Line], Field(max_length=64)] = Field(
+        {}, description="What could not be read, by the same names, and why."
     )
     conditions: Annotated[tuple[Condition, ...], listed_by("type", most=16)] = Field(
         (), description="Aspects of the policy's health."
@@ -151,10 +178,18 @@ class PolicyStatus(Model):
     history: Annotated[tuple[ScalingEvent, ...], Field(max_length=100)] = Field(
         (), description="Scaling events, newest first."
     )
+    story: Annotated[tuple[Line, ...], Field(max_length=32)] = Field(
+        (),
+        description="All of this as a person would tell it: what is seen, what was decided and "
+        "why, what would change it, what needs attention, what was done before.",
+    )
 
 
 class Reason:
-    """Machine reasons of conditions and Events; their sentences are made where they arise."""
+    """Machine reasons of conditions and Events; their sentences are made where they arise.
+
+    The condition ScalingLimited and decisions carry the reasons of the decision's own steps.
+    """
 
     # Ready
     HEALTHY: Final = "Healthy"
@@ -172,6 +207,12 @@ class Reason:
     RECOMMENDING: Final = "Recommending"
     PAUSED: Final = "Paused"
     FALLBACK_APPLIED: Final = "FallbackApplied"
+    # ScalingLimited
+    NOT_LIMITED: Final = "NotLimited"
+    # ForecastTrusted
+    TRUSTED: Final = "Trusted"
+    UNTRUSTED: Final = "Untrusted"
+    NO_FORECAST: Final = "NoForecast"
     # Conflict
     NO_CONFLICT: Final = "NoConflict"
     TARGET_SHARED: Final = "TargetShared"
@@ -184,4 +225,10 @@ class Reason:
     SCALED_DOWN: Final = "ScaledDown"
     SCALING_RECOMMENDED: Final = "ScalingRecommended"
     SCALING_FAILED: Final = "ScalingFailed"
+    # Events of what begins and ends
+    METRICS_UNAVAILABLE: Final = "MetricsUnavailable"
     METRICS_RESTORED: Final = "MetricsRestored"
+    FALLBACK_ENDED: Final = "FallbackEnded"
+    CONFLICT: Final = "Conflict"
+    REPLICAS_CONTESTED: Final = "ReplicasContested"
+    RECOVERED: Final = "Recovered"

@@ -9,6 +9,7 @@ from agentscaler.api.fields import (
     Model,
     Percent,
     PositiveDuration,
+    Quantile,
     ReplicaStep,
     Share,
     Step,
@@ -21,7 +22,7 @@ class WaitTarget(Model):
     target: PositiveDuration = Field(
         timedelta(seconds=5), description="Longest wait that is still good service."
     )
-    attainment: Share = Field(
+    attainment: Quantile = Field(
         0.99, description="Share of requests that must not wait longer than `target`."
     )
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from agentscaler.api.policy import Override, PolicySpec
+from agentscaler.api.policy import PolicySpec
+from agentscaler.api.schedules import Override
 from agentscaler.decide import schedules
 from agentscaler.decide.decision import Memory, Step
 from agentscaler.decide.snapshot import Snapshot

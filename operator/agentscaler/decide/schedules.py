@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
-from agentscaler.api.policy import Schedule
+from agentscaler.api.schedules import Schedule
 
 MINUTE = timedelta(minutes=1)
 
