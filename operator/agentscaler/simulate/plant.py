@@ -118,11 +118,6 @@ class Plant:
             self.tally.duration_histogram.observe(self.now - request.at)
         self._repace()
 
-    def begin_tally(self) -> Tally:
-        """Count anew from now on; give what was counted so far."""
-        before, self.tally = self.tally, Tally()
-        return before
-
     def _serve(self) -> None:
         """Give waiting requests the free slots, oldest first, idlest pod first."""
         while self.waiting and (pod := next(self._idlest(), None)):

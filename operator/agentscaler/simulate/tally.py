@@ -7,6 +7,7 @@ import math
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -26,6 +27,11 @@ class Histogram:
         self.counts[bisect_left(BOUNDS, seconds)] += 1
         self.total += seconds
 
+    def since(self, mark: "Histogram") -> "Histogram":
+        """Give what was observed after `mark`."""
+        counts = [now - then for now, then in zip(self.counts, mark.counts, strict=True)]
+        return Histogram(counts, self.total - mark.total)
+
     def cumulative(self) -> list[tuple[float, int]]:
         """Give each upper bound with the number of observations not above it."""
         below, pairs = 0, []
@@ -37,7 +43,7 @@ class Histogram:
 
 @dataclass(slots=True)
 class Tally:
-    """Sums since the plant began, or since the tally was taken anew.
+    """Sums since the plant began; `copy` one and ask `since` it, to score a span of time.
 
     `late` counts the requests that began their work after more than the wait target, `cut` those
     that ended because their replica went. `replica_seconds` are paid: from creation until gone.
@@ -54,6 +60,26 @@ class Tally:
     waits: "array[float]" = field(default_factory=lambda: array("d"))
     wait_histogram: Histogram = field(default_factory=Histogram)
     duration_histogram: Histogram = field(default_factory=Histogram)
+
+    def copy(self) -> "Tally":
+        """Keep the present sums as a mark."""
+        return deepcopy(self)
+
+    def since(self, mark: "Tally") -> "Tally":
+        """Give the sums of what happened after `mark`."""
+        return Tally(
+            arrivals=self.arrivals - mark.arrivals,
+            begun=self.begun - mark.begun,
+            late=self.late - mark.late,
+            succeeded=self.succeeded - mark.succeeded,
+            failed=self.failed - mark.failed,
+            cut=self.cut - mark.cut,
+            replica_seconds=self.replica_seconds - mark.replica_seconds,
+            busy_seconds=self.busy_seconds - mark.busy_seconds,
+            waits=self.waits[len(mark.waits) :],
+            wait_histogram=self.wait_histogram.since(mark.wait_histogram),
+            duration_histogram=self.duration_histogram.since(mark.duration_histogram),
+        )
 
     @property
     def replica_hours(self) -> float:

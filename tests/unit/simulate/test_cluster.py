@@ -26,7 +26,7 @@ def test_starting_replicas_are_removed_first_the_last_one_before_the_others() ->
     pool = Cluster(Plant(2), iter([30.0, 50.0, 40.0]), ready=1)
     pool.set_replicas(4)
     pool.set_replicas(3)
-    pool.advance(45)
+    pool.advance(60)
     assert (pool.ready, pool.starting) == (3, 0)
 
 

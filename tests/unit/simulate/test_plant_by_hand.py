@@ -122,14 +122,20 @@ def test_overdue_requests_count_against_the_attainment() -> None:
     assert plant.tally.attainment(plant.overdue) == 0.5
 
 
-def test_a_new_tally_counts_from_its_beginning() -> None:
+def test_a_span_is_scored_from_its_mark_on() -> None:
     plant = plant_with("a")
     plant.arrive(Request(0, 3))
     plant.advance(10)
-    first = plant.begin_tally()
-    plant.advance(15)
-    assert (first.replica_seconds, first.busy_seconds, first.arrivals) == (10, 3, 1)
-    assert (plant.tally.replica_seconds, plant.tally.arrivals) == (5, 0)
+    mark = plant.tally.copy()
+    plant.arrive(Request(12, 2))
+    plant.arrive(Request(13, 2))
+    plant.advance(20)
+    span = plant.tally.since(mark)
+    assert (span.replica_seconds, span.busy_seconds) == (10, 4)
+    assert (span.arrivals, span.begun, span.succeeded, list(span.waits)) == (2, 2, 2, [0, 1])
+    assert span.wait_histogram.total == 1
+    assert span.duration_histogram.cumulative()[-1][1] == 2
+    assert plant.tally.arrivals == 3
 
 
 def test_time_never_runs_backwards() -> None:

@@ -1,0 +1,68 @@
+"""The fleet's process: python -m tests.bed.fleet --kubeconfig FILE --config FILE --port PORT."""
+
+import argparse
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from aiohttp import web
+from kubernetes.aio import client, config
+
+from tests.bed.fleet.config import FleetConfig
+from tests.bed.fleet.control import application
+from tests.bed.fleet.playing import Playing
+from tests.bed.fleet.pods import PodWatch
+from tests.bed.ports import LOOPBACK
+
+
+def main() -> None:
+    """Play the agents of a configuration until told to stop."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    parser = argparse.ArgumentParser(prog="python -m tests.bed.fleet", description=__doc__)
+    parser.add_argument("--kubeconfig", type=Path, required=True)
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--port", type=int, required=True)
+    given = parser.parse_args()
+    fleet = FleetConfig.model_validate_json(given.config.read_bytes())
+    asyncio.run(play(fleet, given.kubeconfig, given.port))
+
+
+async def play(fleet: FleetConfig, kubeconfig: Path, port: int) -> None:
+    """Serve the page and follow the pods until a signal to end."""
+    await config.load_kube_config(str(kubeconfig))  # type: ignore[no-untyped-call]
+    async with client.ApiClient() as api, asyncio.TaskGroup() as tasks:
+        playing = Playing(seconds_since(fleet.epoch), lambda: watch.known())  # noqa: PLW0108 - it is made below
+        watch = PodWatch(client.CoreV1Api(api), playing.note)
+        following = tasks.create_task(watch.run())
+        await watch.listed.wait()
+        for agent in fleet.agents:
+            playing.put(agent)
+        await serve_until_told(application(playing), port)
+        following.cancel()
+
+
+async def serve_until_told(app: web.Application, port: int) -> None:
+    """Serve HTTP until SIGTERM or SIGINT."""
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, LOOPBACK, port).start()
+        await told.wait()
+    finally:
+        await runner.cleanup()
+
+
+def seconds_since(epoch: float) -> Callable[[], float]:
+    """Make a clock of seconds since a Unix time that never runs backwards."""
+    begun = time.time() - epoch - time.monotonic()
+    return lambda: begun + time.monotonic()
+
+
+if __name__ == "__main__":
+    main()
