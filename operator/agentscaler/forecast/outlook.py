@@ -18,3 +18,13 @@ class Outlook:
     upper: float
     trusted: bool
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a forecaster says of one row: an outlook without its frame."""
+
+    expected: float
+    upper: float
+    trusted: bool
+    message: str
