@@ -119,7 +119,6 @@ class ScalingEvent(Model):
     message: Sentence = Field(description="Why, for people.")
     signals: Line = Field("", description="The readings it was based on, as `name=value` pairs.")
     outcome: Outcome = Field(
-        Outcome.PENDING,
         description="Pending (recorded, about to be applied), Applied, Recommended (mode "
         "Recommend) or Failed.",
     )

@@ -1,0 +1,89 @@
+"""Conditions in the common form of Kubernetes: a verdict each, and since when it holds."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from agentscaler.api.status import Condition, ConditionStatus, ConditionType
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is to be said about one aspect now."""
+
+    type: ConditionType
+    status: ConditionStatus
+    reason: str
+    message: str
+
+
+def holds(about: ConditionType, reason: str, message: str) -> Verdict:
+    """Say that it is so."""
+    return Verdict(about, ConditionStatus.TRUE, reason, message)
+
+
+def fails(about: ConditionType, reason: str, message: str) -> Verdict:
+    """Say that it is not so."""
+    return Verdict(about, ConditionStatus.FALSE, reason, message)
+
+
+def turn(
+    old: Iterable[Condition], verdicts: Iterable[Verdict], *, generation: int, now: datetime
+) -> tuple[Condition, ...]:
+    """Give the conditions for these verdicts; those whose status stays keep their time.
+
+    An aspect without a verdict has no condition: nothing is known of it any more.
+    """
+    before = {condition.type: condition for condition in old}
+    return tuple(
+        _turned(before.get(verdict.type), verdict, generation, now) for verdict in verdicts
+    )
+
+
+def find(conditions: Iterable[Condition], about: ConditionType) -> Condition | None:
+    """Give the condition of a type."""
+    return next((condition for condition in conditions if condition.type is about), None)
+
+
+def is_true(conditions: Iterable[Condition], about: ConditionType) -> bool:
+    """Tell whether the condition is known to hold."""
+    condition = find(conditions, about)
+    return condition is not None and condition.status is ConditionStatus.TRUE
+
+
+# The status that needs somebody's attention; ForecastTrusted looks after itself.
+_UNWELCOME = {
+    ConditionType.READY: ConditionStatus.FALSE,
+    ConditionType.METRICS_AVAILABLE: ConditionStatus.FALSE,
+    ConditionType.SCALING_ACTIVE: ConditionStatus.FALSE,
+    ConditionType.SCALING_LIMITED: ConditionStatus.TRUE,
+    ConditionType.REPLICAS_CONTESTED: ConditionStatus.TRUE,
+    ConditionType.CONFLICT: ConditionStatus.TRUE,
+}
+
+
+def unwelcome(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
+    """Give the conditions that need attention."""
+    return tuple(condition for condition in conditions if is_unwelcome(condition))
+
+
+def is_unwelcome(condition: Condition) -> bool:
+    """Tell whether a condition needs attention."""
+    return _UNWELCOME.get(condition.type) is condition.status
+
+
+def _turned(old: Condition | None, verdict: Verdict, generation: int, now: datetime) -> Condition:
+    since = now.replace(microsecond=0)
+    if old is not None and old.status is verdict.status:
+        since = old.last_transition_time
+        said = (old.reason, old.message, old.observed_generation)
+        if said == (verdict.reason, verdict.message, generation):
+            return old
+    return Condition(
+        type=verdict.type,
+        status=verdict.status,
+        reason=verdict.reason,
+        message=verdict.message,
+        last_transition_time=since,
+        observed_generation=generation,
+    )

@@ -1,0 +1,132 @@
+"""Scaling events, newest first: recorded before they are carried out, settled afterwards.
+
+An event has an identity made from what it is, so that the same decision, taken up again by another
+process after a crash, is the same event.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final, TypeAlias
+
+from agentscaler.api.fields import format_time
+from agentscaler.api.policy import Mode, Policy
+from agentscaler.api.status import MAX_LINE, Outcome, ScalingEvent
+from agentscaler.decide.decision import Decision, Direction
+
+History: TypeAlias = tuple[ScalingEvent, ...]
+
+_OPEN: Final = frozenset({Outcome.PENDING, Outcome.FAILED})
+
+
+def identify(uid: str, at: datetime, before: int, after: int) -> str:
+    """Give the identity of a scaling: ten hex digits, the same for the same decision."""
+    text = f"{uid} {format_time(at)} {before} {after}"
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def draft(policy: Policy, decision: Decision, signals: str) -> ScalingEvent:
+    """Make the event of a decision that moves the count: pending, or only recommended."""
+    recommended = policy.spec.mode is Mode.RECOMMEND
+    return ScalingEvent(
+        id=identify(policy.uid, decision.at, decision.current, decision.replicas),
+        time=decision.at.replace(microsecond=0),
+        from_=decision.current,
+        to=decision.replicas,
+        reason=decision.reason,
+        message=decision.message,
+        signals=signals,
+        outcome=Outcome.RECOMMENDED if recommended else Outcome.PENDING,
+    )
+
+
+def is_under_way(history: History, decision: Decision) -> bool:
+    """Tell whether the newest event is this very move, recommended or not applied yet."""
+    newest = history[0] if history else None
+    return (
+        newest is not None
+        and newest.outcome is not Outcome.APPLIED
+        and (newest.from_, newest.to) == (decision.current, decision.replicas)
+    )
+
+
+def record(history: History, event: ScalingEvent, *, limit: int) -> History:
+    """Put an event in front, unless it is there already; what was pending is overtaken by it."""
+    if any(known.id == event.id for known in history):
+        return history[:limit]
+    return (event, *overtake(history))[:limit]
+
+
+def settle(history: History, current: int) -> History:
+    """Mark the pending events whose count the target now has as applied."""
+    return tuple(
+        _ended(event, Outcome.APPLIED)
+        if event.outcome is Outcome.PENDING and event.to == current
+        else event
+        for event in history
+    )
+
+
+def overtake(history: History) -> History:
+    """End what is still pending: what was decided since no longer asks for it."""
+    return tuple(
+        _ended(event, Outcome.FAILED, "overtaken by a newer decision")
+        if event.outcome is Outcome.PENDING
+        else event
+        for event in history
+    )
+
+
+def mark(history: History, event_id: str, outcome: Outcome, failure: str = "") -> History:
+    """Note what became of one event, with the cause if it failed."""
+    return tuple(
+        _ended(event, outcome, failure[:MAX_LINE])
+        if event.id == event_id and event.outcome in _OPEN
+        else event
+        for event in history
+    )
+
+
+def unsettled(history: History) -> ScalingEvent | None:
+    """Give the event that is to be carried out, as recorded before a restart, if there is one."""
+    return next((event for event in history if event.outcome is Outcome.PENDING), None)
+
+
+def attempt(history: History, decision: Decision) -> ScalingEvent | None:
+    """Give the recorded event that carries out this decision."""
+    if not is_under_way(history, decision) or history[0].outcome is Outcome.RECOMMENDED:
+        return None
+    return history[0]
+
+
+def last_applied(history: History, direction: Direction) -> datetime | None:
+    """Tell when the count last moved this way."""
+    times = (
+        event.time
+        for event in history
+        if event.outcome is Outcome.APPLIED and direction_of(event) is direction
+    )
+    return max(times, default=None)
+
+
+def direction_of(event: ScalingEvent) -> Direction:
+    """Tell which way an event moves the count."""
+    if event.to == event.from_:
+        return Direction.NONE
+    return Direction.UP if event.to > event.from_ else Direction.DOWN
+
+
+def novelties(old: Iterable[ScalingEvent], new: Iterable[ScalingEvent]) -> list[ScalingEvent]:
+    """Give the events whose outcome is new, oldest first; a pending one has none yet."""
+    known = {(event.id, event.outcome) for event in old}
+    return [
+        event
+        for event in reversed(tuple(new))
+        if event.outcome is not Outcome.PENDING and (event.id, event.outcome) not in known
+    ]
+
+
+def _ended(event: ScalingEvent, outcome: Outcome, failure: str = "") -> ScalingEvent:
+    if (event.outcome, event.failure) == (outcome, failure):
+        return event
+    return event.model_copy(update={"outcome": outcome, "failure": failure})

@@ -1,0 +1,83 @@
+"""Readings as people read them: each with its unit, three digits, unknown never as zero."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from agentscaler.api.signals import SignalName
+from agentscaler.decide import work
+from agentscaler.decide.snapshot import Missing, Reading, Snapshot
+from agentscaler.quantities import format_percent, format_quantity
+
+_UNITS: Final = {
+    "latency": "s",
+    "wait": "s",
+    "arrivalRate": "/s",
+    "completionRate": "/s",
+}
+_WORDS: Final = {
+    "queueDepth": "requests waiting",
+    "activeRequests": "requests in service",
+    "capacity": "slots",
+    "latency": "latency",
+    "wait": "wait",
+    "arrivalRate": "arriving",
+    "completionRate": "completed",
+    "errorRatio": "failing",
+    "pendingLlmCalls": "model calls under way",
+}
+_WORD_FIRST: Final = {"latency", "wait"}
+_WHOLE: Final = 100  # from here on decimals say nothing
+
+
+def of(seen: Snapshot) -> Iterator[tuple[str, Reading]]:
+    """Give all readings of a snapshot by the names that the status uses.
+
+    Metrics and gates have a prefix, because users may name them like a signal.
+    """
+    for signal in seen.signals:
+        yield signal.value, work.signal(seen, signal)
+    for metric, reading in seen.metrics.items():
+        yield f"metric/{metric}", reading
+    for gate, reading in seen.gates.items():
+        yield f"gate/{gate}", reading
+
+
+def sort(seen: Snapshot) -> tuple[dict[str, str], dict[str, str]]:
+    """Give what was read, as text, and what could not be read, with the reason."""
+    known, missing = {}, {}
+    for name, reading in of(seen):
+        if isinstance(reading, Missing):
+            missing[name] = str(reading)
+        else:
+            known[name] = amount(name, reading)
+    return known, missing
+
+
+def amount(name: str, value: float) -> str:
+    """Write a value with the unit of its signal; custom metrics and gates have none."""
+    if name == SignalName.ERROR_RATIO:
+        return format_percent(float(f"{value:.3g}"))
+    return _digits(value) + _UNITS.get(name, "")
+
+
+def pairs(seen: Snapshot) -> str:
+    """Write all readings in one line, as `name=value` pairs."""
+    return " ".join(
+        f"{name}={'unknown' if isinstance(reading, Missing) else amount(name, reading)}"
+        for name, reading in of(seen)
+    )
+
+
+def told(signals: Mapping[str, str]) -> str:
+    """Say the readings of a status in words: "12 requests waiting, latency 4.2s"."""
+    return ", ".join(_say(name, value) for name, value in signals.items())
+
+
+def _say(name: str, value: str) -> str:
+    word = _WORDS.get(name, name)
+    return f"{word} {value}" if name in _WORD_FIRST or name not in _WORDS else f"{value} {word}"
+
+
+def _digits(value: float) -> str:
+    """Write three significant digits, or all of a whole number."""
+    return format_quantity(round(value) if value >= _WHOLE else float(f"{value:.3g}"))

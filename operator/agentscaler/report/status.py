@@ -1,0 +1,123 @@
+"""The status as the API server keeps it: when it is written, as which patch, and read back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from agentscaler.api.status import PolicyStatus
+from agentscaler.report import story
+
+Document = dict[str, Any]
+
+HEARTBEAT: Final = timedelta(minutes=5)
+_MOST_REPAIRS: Final = 200  # every entry of every list may be damaged
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A status that was read back, and what of it had to be dropped."""
+
+    status: PolicyStatus
+    dropped: tuple[str, ...] = ()
+
+
+def is_material(old: PolicyStatus, new: PolicyStatus, *, age: timedelta = timedelta(0)) -> bool:
+    """Tell whether the new status is worth a write; `age` is the time since the last one.
+
+    Counts, reasons, conditions, history, mode, generation and lead time are; readings and sentences
+    that fluctuate only once in a heartbeat.
+    """
+    if _essence(old) != _essence(new):
+        return True
+    return age >= HEARTBEAT and _timeless(old) != _timeless(new)
+
+
+def _essence(status: PolicyStatus) -> tuple[object, ...]:
+    """Give all that is worth a write of its own."""
+    decision = status.decision
+    return (
+        status.observed_generation,
+        status.mode,
+        status.reason,
+        status.target,
+        status.current_replicas,
+        status.ready_replicas,
+        status.desired_replicas,
+        status.last_scale_up_time,
+        status.last_scale_down_time,
+        status.lead_time,
+        status.slots_per_replica == "",
+        decision and decision.reason,
+        status.forecast is None,
+        [(condition.type, condition.status, condition.reason) for condition in status.conditions],
+        [(event.id, event.outcome) for event in status.history],
+    )
+
+
+def _timeless(status: PolicyStatus) -> PolicyStatus:
+    return status.model_copy(update={"last_update_time": None})
+
+
+def dump(status: PolicyStatus) -> Document:
+    """Write a status as a document, with its story; what is empty is left out."""
+    document = status.model_dump(by_alias=True, mode="json", exclude_defaults=True)
+    told = story.tell(status)
+    return {**document, "story": list(told)} if told else document
+
+
+def patch(old: PolicyStatus, new: PolicyStatus) -> Document:
+    """Give the JSON merge patch for `status` that turns the old one into the new one."""
+    return _difference(dump(old), dump(new))
+
+
+def parse_status(raw: object) -> PolicyStatus:
+    """Read a status back; what is damaged or foreign is dropped, never raised."""
+    return read(raw).status
+
+
+def read(raw: object) -> Recorded:
+    """Read a status back; what is damaged or foreign is dropped with its reason, never raised."""
+    if raw is None:
+        return Recorded(PolicyStatus())
+    if not isinstance(raw, Mapping):
+        return Recorded(PolicyStatus(), (f"status: no object but {type(raw).__name__}",))
+    document: Document = {key: value for key, value in raw.items() if key != "story"}
+    dropped: list[str] = []
+    for _ in range(_MOST_REPAIRS):
+        try:
+            return Recorded(PolicyStatus.model_validate(document), tuple(dropped))
+        except ValidationError as exc:
+            document = _without(document, exc, dropped)
+    return Recorded(PolicyStatus(), (*dropped, "status: damaged throughout"))
+
+
+def _without(document: Document, damage: ValidationError, dropped: list[str]) -> Document:
+    """Leave out the damaged entries of lists and maps, and other damaged fields as a whole."""
+    left = dict(document)
+    entries: dict[str, set[int]] = {}
+    for error in damage.errors(include_url=False):
+        field, *inner = error["loc"]
+        dropped.append(f"status.{'.'.join(str(part) for part in error['loc'])}: {error['msg']}")
+        if isinstance(left.get(str(field)), list) and inner and isinstance(inner[0], int):
+            entries.setdefault(str(field), set()).add(inner[0])
+        else:
+            left.pop(str(field), None)
+    for field, places in entries.items():
+        if field in left:
+            left[field] = [item for at, item in enumerate(left[field]) if at not in places]
+    return left
+
+
+def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> Document:
+    changes: Document = dict.fromkeys(old.keys() - new.keys())
+    for key, value in new.items():
+        before = old.get(key)
+        if isinstance(value, dict) and isinstance(before, dict):
+            if inner := _difference(before, value):
+                changes[key] = inner
+        elif key not in old or before != value:
+            changes[key] = value
+    return changes

@@ -1,0 +1,107 @@
+"""The status as a person would tell it, a line each.
+
+`kubectl describe` prints fields in the order of the alphabet and entries of lists field by field;
+a list of sentences it prints as it is, and by its name this one comes near the end, where a
+terminal stops scrolling.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from agentscaler.api.status import Outcome, PolicyStatus, Reason, ScalingEvent
+from agentscaler.report import conditions, readings
+
+_NEWEST: Final = 5  # events told; all are in the history
+_OUTCOMES: Final = {
+    Outcome.PENDING: "about to go",
+    Outcome.APPLIED: "went",
+    Outcome.RECOMMENDED: "recommended to go",
+    Outcome.FAILED: "failed to go",
+}
+
+
+def tell(status: PolicyStatus) -> tuple[str, ...]:
+    """Tell what is seen, decided and why, what would change it, what is wrong, what was before."""
+    return (
+        *_counts(status),
+        *_sight(status),
+        *_decision(status),
+        *_forecast(status),
+        *_attention(status),
+        *_past(status),
+    )
+
+
+def event(scaling: ScalingEvent) -> str:
+    """Tell one scaling in a line."""
+    moved = f"{_OUTCOMES[scaling.outcome]} from {scaling.from_} to {scaling.to}"
+    failed = f" ({scaling.failure})" if scaling.failure else ""
+    return f"{day(scaling.time)}: {moved}{failed}, {scaling.reason}: {_cause(scaling.message)}"
+
+
+def day(at: datetime) -> str:
+    """Write a moment of any day, in UTC."""
+    return f"{at:%Y-%m-%d %H:%M:%S}Z"
+
+
+def _counts(status: PolicyStatus) -> Iterator[str]:
+    if status.current_replicas is None:
+        return
+    wanted = "" if status.desired_replicas is None else f", {status.desired_replicas} wanted"
+    yield (
+        f"Replicas: {status.current_replicas} asked for, {status.ready_replicas or 0} ready"
+        f"{wanted}."
+    )
+
+
+def _sight(status: PolicyStatus) -> Iterator[str]:
+    if status.signals:
+        yield f"Sees: {readings.told(status.signals)}."
+    if status.missing:
+        listed = "; ".join(f"{name} ({why})" for name, why in status.missing.items())
+        yield f"Does not see: {listed}."
+
+
+def _decision(status: PolicyStatus) -> Iterator[str]:
+    decision = status.decision
+    if decision is None:
+        return
+    yield f"Decided: {decision.message}."
+    yield f"Reason: {decision.reason}, since {day(decision.since)}."
+    if decision.hint:
+        yield f"Otherwise: {decision.hint}."
+
+
+def _forecast(status: PolicyStatus) -> Iterator[str]:
+    forecast = status.forecast
+    if forecast is None:
+        return
+    trust = "trusted" if forecast.trusted else "not trusted"
+    yield (
+        f"Expects: {forecast.expected} busy slots in {forecast.lookahead}, at most "
+        f"{forecast.upper} ({forecast.method}, {trust}: {forecast.message})."
+    )
+
+
+def _attention(status: PolicyStatus) -> Iterator[str]:
+    told: set[str] = set()
+    for condition in conditions.unwelcome(status.conditions):
+        if condition.message not in told and condition.reason != Reason.RECOMMENDING:
+            told.add(condition.message)
+            since = day(condition.last_transition_time)
+            yield (
+                f"Attention: {condition.type} is {condition.status} since {since} "
+                f"({condition.reason}): {condition.message}"
+            )
+
+
+def _past(status: PolicyStatus) -> Iterator[str]:
+    for scaling in status.history[:_NEWEST]:
+        yield f"Before: {event(scaling)}."
+
+
+def _cause(message: str) -> str:
+    """Leave out the count that the message of a decision begins with."""
+    moved, _, cause = message.partition(": ")
+    return cause if cause and moved.startswith(("goes from", "stays at")) else message
