@@ -6,8 +6,10 @@ and what vanished meanwhile is noticed by comparing. What is kept of an object i
 choice: whole objects are never held.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from agentscaler.act.calls import Body
@@ -57,6 +59,11 @@ class Mirror(Generic[T]):
         self._backoff = backoff or Backoff()
         self._version = ""
         self._heard_at = float("-inf")
+        self._settled = asyncio.Event()
+
+    async def settled(self) -> None:
+        """Wait until the first attempt to list has come to an end, good or bad."""
+        await self._settled.wait()
 
     def age_seconds(self) -> float:
         """Tell how long ago the server last confirmed this copy; infinite before the first list."""
@@ -81,17 +88,20 @@ class Mirror(Generic[T]):
             self._version = ""
         except ClusterError as exc:
             self._note(exc)
+        except (KeyError, TypeError) as exc:
+            self._note(ClusterError(f"not an answer of an API server: {exc!r}"))
         return self._backoff.next_seconds()
 
     def _note(self, trouble: ClusterError) -> None:
         if str(trouble) != str(self.trouble):
             logger.warning("following %s: %s", self.place.path, trouble)
         self.trouble = trouble
+        self._settled.set()
 
     def _heard(self) -> None:
         self._heard_at = self._clock.monotonic()
-        self._backoff.reset()
         self.trouble = None
+        self._settled.set()
 
     async def _list(self) -> None:
         listed: dict[ObjectKey, T] = {}
@@ -100,7 +110,7 @@ class Mirror(Generic[T]):
             version = page["metadata"]["resourceVersion"]
             for body in page["items"]:
                 key = _key(body)
-                kept = await self._read(body, self.kept.get(key))
+                kept = await self._kept_of(body, self.kept.get(key))
                 if kept is not None:
                     listed[key] = kept
         self._replace(listed, version)
@@ -120,20 +130,31 @@ class Mirror(Generic[T]):
             async for event in events:
                 await self._apply(event["type"], event["object"])
                 self._heard()
-        lasted = self._clock.monotonic() - began
-        return 0.0 if lasted >= _SHORT_SECONDS else self._backoff.next_seconds()
+                self._backoff.reset()
+        if self._clock.monotonic() - began < _SHORT_SECONDS:
+            return self._backoff.next_seconds()
+        self._backoff.reset()
+        return 0.0
 
     async def _apply(self, kind: str, body: Body) -> None:
         if kind == "ERROR":
             said = str(body.get("message", body))
-            raise ExpiredError(said) if body.get("code") == 410 else ClusterError(said)
+            raise ExpiredError(said) if body.get("code") == HTTPStatus.GONE else ClusterError(said)
         if kind != "BOOKMARK":
             await self._update(_key(body), None if kind == "DELETED" else body)
         self._version = body["metadata"]["resourceVersion"]
 
+    async def _kept_of(self, body: Body, before: T | None) -> T | None:
+        try:
+            return await self._read(body, before)
+        except (KeyError, TypeError, ValueError, AttributeError) as exc:
+            # Anybody may fill a custom resource with nonsense; the others must not suffer.
+            logger.warning("ignoring %s %s: %r", self.place.what, _key(body), exc)
+            return None
+
     async def _update(self, key: ObjectKey, body: Body | None) -> None:
         before = self.kept.get(key)
-        after = None if body is None else await self._read(body, before)
+        after = None if body is None else await self._kept_of(body, before)
         if after is None:
             self.kept.pop(key, None)
         else:

@@ -5,7 +5,7 @@ Thousands of these are held in memory, so they hold as little as possible.
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from agentscaler.act.managers import Writer, last_writer
@@ -30,7 +30,8 @@ _OPERATORS: Final = {"In": "in", "NotIn": "notin"}
 class Target:
     """The workload of a policy: replicas asked for, ready, and of the newest revision.
 
-    `rolling_out` is true while its controller replaces replicas and gets on with it.
+    `rolling_out` is true while its controller replaces replicas and gets on with it. Two targets
+    that differ only in their version are equal: nothing happened that matters.
     """
 
     replicas: int
@@ -39,7 +40,7 @@ class Target:
     rolling_out: bool
     selector: str
     uid: str
-    resource_version: str
+    resource_version: str = field(compare=False)
     writer: Writer | None
 
 

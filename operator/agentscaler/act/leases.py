@@ -1,0 +1,71 @@
+"""Read and write the Lease by which replicas of the operator agree who acts.
+
+No election here: who may take a lease, and when, is for `control` to decide. Its connection should
+be one of its own (`client.connect` with a short timeout and no `may_write`), so that a renewal
+neither queues behind a thousand status patches nor asks itself for permission.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from agentscaler.act.calls import Body
+from agentscaler.act.client import Api
+from agentscaler.act.places import LEASES
+from agentscaler.errors import NotFoundError
+
+# Leases keep microseconds, unlike all other times of Kubernetes.
+_MICROTIME: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who holds it, for how long, since when; without a `resource_version` it is not written yet."""
+
+    holder: str
+    duration_seconds: int
+    acquired_at: datetime
+    renewed_at: datetime
+    transitions: int = 0
+    resource_version: str = ""
+
+
+async def read_lease(api: Api, namespace: str, name: str) -> Lease | None:
+    """Read the lease; None if nobody has ever written it."""
+    try:
+        return _lease(await api.get(LEASES.at(namespace, name)))
+    except NotFoundError:
+        return None
+
+
+async def write_lease(api: Api, namespace: str, name: str, lease: Lease) -> Lease:
+    """Create the lease, or replace the version that was read; ConflictError if it is another."""
+    metadata = {"namespace": namespace, "name": name}
+    body: Body = {
+        "apiVersion": LEASES.api_version,
+        "kind": "Lease",
+        "metadata": metadata,
+        "spec": {
+            "holderIdentity": lease.holder,
+            "leaseDurationSeconds": lease.duration_seconds,
+            "acquireTime": lease.acquired_at.strftime(_MICROTIME),
+            "renewTime": lease.renewed_at.strftime(_MICROTIME),
+            "leaseTransitions": lease.transitions,
+        },
+    }
+    if not lease.resource_version:
+        return _lease(await api.create(LEASES.at(namespace), body))
+    metadata["resourceVersion"] = lease.resource_version
+    return _lease(await api.update(LEASES.at(namespace, name), body))
+
+
+def _lease(body: Body) -> Lease:
+    spec = body["spec"]
+    return Lease(
+        holder=spec.get("holderIdentity", ""),
+        duration_seconds=spec["leaseDurationSeconds"],
+        acquired_at=datetime.fromisoformat(spec["acquireTime"]),
+        renewed_at=datetime.fromisoformat(spec["renewTime"]),
+        transitions=spec.get("leaseTransitions", 0),
+        resource_version=body["metadata"]["resourceVersion"],
+    )

@@ -1,0 +1,89 @@
+"""One resource followed where the operator may look: the whole cluster, or some namespaces."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from agentscaler.act.calls import Body
+from agentscaler.act.client import Api
+from agentscaler.act.mirror import Mirror, ObjectKey
+from agentscaler.act.places import Resource
+from agentscaler.clock import Clock
+from agentscaler.errors import ClusterError
+
+T = TypeVar("T")
+_EVERYWHERE = ""
+
+
+class Mirrors(Generic[T]):
+    """A mirror per namespace, or one for all if `namespaces` is empty; see `Mirror`."""
+
+    def __init__(
+        self,
+        api: Api,
+        resource: Resource,
+        namespaces: Sequence[str],
+        *,
+        read: Callable[[Body, T | None], Awaitable[T | None]],
+        on_change: Callable[[ObjectKey, T | None, T | None], None],
+        clock: Clock,
+    ) -> None:
+        self._mirrors = {
+            namespace: Mirror(
+                api, resource.at(namespace), read=read, on_change=on_change, clock=clock
+            )
+            for namespace in namespaces or (_EVERYWHERE,)
+        }
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to follow, in tasks of their own."""
+        self._tasks = [
+            asyncio.create_task(mirror.run(), name=f"follow {mirror.place.path}")
+            for mirror in self._mirrors.values()
+        ]
+
+    async def stop(self) -> None:
+        """Stop following; what was seen stays known."""
+        for task in self._tasks:
+            task.cancel()
+        for ended in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(ended, Exception):
+                raise ended
+        self._tasks = []
+
+    async def settled(self) -> None:
+        """Wait until each has been listed, or failed to be, once."""
+        for mirror in self._mirrors.values():
+            await mirror.settled()
+
+    @property
+    def synced(self) -> bool:
+        """Tell whether each has been listed."""
+        return all(mirror.synced for mirror in self._mirrors.values())
+
+    @property
+    def trouble(self) -> ClusterError | None:
+        """Give the newest reason why one cannot be followed at present."""
+        return next((mirror.trouble for mirror in self._mirrors.values() if mirror.trouble), None)
+
+    def age_seconds(self) -> float:
+        """Tell how long ago the server last confirmed the oldest copy."""
+        return max(mirror.age_seconds() for mirror in self._mirrors.values())
+
+    def find(self, namespace: str, name: str) -> T | None:
+        """Give what is kept of an object; None if it does not exist.
+
+        Raises ClusterError while that is not known, with the reason.
+        """
+        mirror = self._mirrors.get(namespace) or self._mirrors.get(_EVERYWHERE)
+        if mirror is None:
+            raise ClusterError(f"namespace {namespace} is not among those that are watched")
+        if not mirror.synced:
+            raise _again(mirror.trouble or ClusterError(f"{mirror.place.what}: not listed yet"))
+        return mirror.kept.get((namespace, name))
+
+
+def _again(error: ClusterError) -> ClusterError:
+    # A stored error that is raised again and again would gather one more traceback each time.
+    return type(error)(str(error))

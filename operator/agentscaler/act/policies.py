@@ -1,0 +1,35 @@
+"""List which policies there really are, to make good what a watch may have missed."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from agentscaler.act.calls import METADATA_ONLY, Body
+from agentscaler.act.client import Api
+from agentscaler.act.mirror import ObjectKey
+from agentscaler.act.places import POLICIES
+
+
+class PolicyVersion(NamedTuple):
+    """Which object it is, of which spec, at which version."""
+
+    uid: str
+    generation: int
+    resource_version: str
+
+
+async def list_policies(api: Api, namespaces: Sequence[str] = ()) -> dict[ObjectKey, PolicyVersion]:
+    """List all policies, or those of some namespaces, by namespace and name; metadata only."""
+    found = {}
+    for namespace in namespaces or ("",):
+        async for page in api.list_pages(POLICIES.at(namespace), accept=METADATA_ONLY):
+            for item in page["items"]:
+                metadata = item["metadata"]
+                found[metadata["namespace"], metadata["name"]] = PolicyVersion(
+                    metadata["uid"], metadata.get("generation", 0), metadata["resourceVersion"]
+                )
+    return found
+
+
+async def read_policy(api: Api, namespace: str, name: str) -> Body:
+    """Read one policy as it is; NotFoundError if it is gone."""
+    return await api.get(POLICIES.at(namespace, name))

@@ -1,0 +1,107 @@
+"""Notice other autoscalers that set the replicas of the same workload.
+
+HorizontalPodAutoscalers, and ScaledObjects where KEDA is installed. Two autoscalers on one target
+undo each other's work for ever, so a policy with a rival must say so and keep still.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+from agentscaler.act.calls import Body
+from agentscaler.act.client import Api
+from agentscaler.act.mirror import ObjectKey
+from agentscaler.act.mirrors import Mirrors
+from agentscaler.act.places import AUTOSCALERS, SCALED_OBJECTS, TargetKey
+from agentscaler.clock import Clock
+from agentscaler.errors import ClusterError
+
+_KEDA_PAUSED: Final = "autoscaling.keda.sh/paused"
+
+
+class Rival(NamedTuple):
+    """Another autoscaler, by kind and name; it lives in the namespace of its target."""
+
+    kind: str
+    name: str
+
+
+class Rivals:
+    """The other autoscalers of the cluster, by what they scale; `on_change` is told the target."""
+
+    def __init__(
+        self,
+        api: Api,
+        *,
+        clock: Clock,
+        namespaces: Sequence[str] = (),
+        on_change: Callable[[TargetKey], None] = lambda key: None,
+    ) -> None:
+        self._on_change = on_change
+        self._by_target: defaultdict[TargetKey, set[Rival]] = defaultdict(set)
+        self._followed = [
+            Mirrors(
+                api,
+                resource,
+                namespaces,
+                read=_read,
+                on_change=self._noter(kind),
+                clock=clock,
+            )
+            for kind, resource in (
+                ("HorizontalPodAutoscaler", AUTOSCALERS),
+                ("ScaledObject", SCALED_OBJECTS),
+            )
+        ]
+
+    def start(self) -> None:
+        """Begin to follow them."""
+        for mirrors in self._followed:
+            mirrors.start()
+
+    async def close(self) -> None:
+        """Stop following them."""
+        for mirrors in self._followed:
+            await mirrors.stop()
+
+    async def settled(self) -> None:
+        """Wait until all have been listed, or failed to be, once."""
+        for mirrors in self._followed:
+            await mirrors.settled()
+
+    @property
+    def synced(self) -> bool:
+        """Tell whether all have been listed; an API that is not installed counts as empty."""
+        return all(mirrors.synced for mirrors in self._followed)
+
+    @property
+    def trouble(self) -> ClusterError | None:
+        """Give the reason why some rivals may go unnoticed at present."""
+        return next((mirrors.trouble for mirrors in self._followed if mirrors.trouble), None)
+
+    def of(self, namespace: str, kind: str, name: str) -> tuple[Rival, ...]:
+        """Name those who also scale this workload."""
+        return tuple(sorted(self._by_target.get(TargetKey(namespace, kind, name), ())))
+
+    def _noter(self, kind: str) -> Callable[[ObjectKey, TargetKey | None, TargetKey | None], None]:
+        def note(key: ObjectKey, before: TargetKey | None, after: TargetKey | None) -> None:
+            rival = Rival(kind, key[1])
+            if before is not None:
+                self._by_target[before].discard(rival)
+                if not self._by_target[before]:
+                    del self._by_target[before]
+                self._on_change(before)
+            if after is not None:
+                self._by_target[after].add(rival)
+                self._on_change(after)
+
+        return note
+
+
+async def _read(body: Body, _before: TargetKey | None) -> TargetKey | None:
+    metadata: dict[str, Any] = body["metadata"]
+    if (metadata.get("annotations") or {}).get(_KEDA_PAUSED) == "true":
+        return None
+    ref = body["spec"]["scaleTargetRef"]
+    # KEDA leaves out the kind of a Deployment.
+    return TargetKey(metadata["namespace"], ref.get("kind", "Deployment"), ref["name"])

@@ -1,0 +1,145 @@
+"""Know the targets of all policies without asking for each: one list and watch per kind in use."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
+from typing import Final, NamedTuple
+
+from agentscaler.act import discovery, scale, workloads
+from agentscaler.act.calls import Body
+from agentscaler.act.client import Api
+from agentscaler.act.mirror import ObjectKey
+from agentscaler.act.mirrors import Mirrors
+from agentscaler.act.places import Kind, Resource, TargetKey
+from agentscaler.act.workloads import Target
+from agentscaler.api.policy import ScaleTargetRef
+from agentscaler.clock import Clock
+from agentscaler.errors import ClusterError, NotFoundError
+
+# A kind that cannot be followed (not installed, no /scale) is looked up again this often.
+_RETRY_SECONDS: Final = 30.0
+
+
+class _Refusal(NamedTuple):
+    error: ClusterError
+    at: float
+
+
+class Targets:
+    """The workloads of the kinds that policies name, kept in step with the cluster.
+
+    `namespaces` empty means all. `on_change` is told which workload changed in a way that matters
+    (counts, rollout, writer), appeared or went.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        *,
+        clock: Clock,
+        namespaces: Sequence[str] = (),
+        on_change: Callable[[TargetKey], None] = lambda key: None,
+    ) -> None:
+        self._api = api
+        self._clock = clock
+        self._namespaces = tuple(namespaces)
+        self._on_change = on_change
+        self._followed: dict[Kind, Mirrors[Target]] = {}
+        self._refused: dict[Kind, _Refusal] = {}
+        self._lock = asyncio.Lock()
+
+    async def follow(self, kinds: Iterable[Kind]) -> None:
+        """Follow exactly these kinds from now on; what cannot be followed is told by `find`."""
+        wanted = set(kinds)
+        async with self._lock:
+            for kind in self._followed.keys() - wanted:
+                await self._followed.pop(kind).stop()
+            self._refused = {kind: self._refused[kind] for kind in self._refused.keys() & wanted}
+            for kind in wanted - self._followed.keys():
+                await self._begin(kind)
+
+    async def close(self) -> None:
+        """Stop following."""
+        await self.follow(())
+
+    async def settled(self) -> None:
+        """Wait until each followed kind has been listed, or failed to be, once."""
+        for mirrors in tuple(self._followed.values()):
+            await mirrors.settled()
+
+    @property
+    def synced(self) -> bool:
+        """Tell whether each followed kind has been listed."""
+        return all(mirrors.synced for mirrors in self._followed.values())
+
+    def age_seconds(self) -> float:
+        """Tell how long ago the server last confirmed the oldest of what is known here."""
+        return max((mirrors.age_seconds() for mirrors in self._followed.values()), default=0.0)
+
+    def find(self, namespace: str, ref: ScaleTargetRef) -> Target | None:
+        """Give the target as last seen; None if there is no such workload.
+
+        Raises NotFoundError or NotScalableError for a kind that cannot be a target, and another
+        ClusterError, with the reason, while nothing is known of the kind.
+        """
+        kind = Kind(ref.api_version, ref.kind)
+        if kind in self._followed:
+            return self._followed[kind].find(namespace, ref.name)
+        refusal = self._refused.get(kind)
+        if refusal is None:
+            raise ClusterError(f"{kind} is not followed yet")
+        raise type(refusal.error)(str(refusal.error))
+
+    async def _begin(self, kind: Kind) -> None:
+        now = self._clock.monotonic()
+        if kind in self._refused and now - self._refused[kind].at < _RETRY_SECONDS:
+            return
+        try:
+            resource = await discovery.scalable(self._api, kind)
+        except ClusterError as exc:
+            self._refused[kind] = _Refusal(exc, now)
+            return
+        self._refused.pop(kind, None)
+        mirrors = Mirrors(
+            self._api,
+            resource,
+            self._namespaces,
+            read=self._reader(kind, resource),
+            on_change=lambda key, _before, _after: self._changed(kind, key),
+            clock=self._clock,
+        )
+        mirrors.start()
+        self._followed[kind] = mirrors
+
+    def _changed(self, kind: Kind, key: ObjectKey) -> None:
+        namespace, name = key
+        self._on_change(TargetKey(namespace, kind.name, name))
+
+    def _reader(
+        self, kind: Kind, resource: Resource
+    ) -> Callable[[Body, Target | None], Awaitable[Target | None]]:
+        if kind in workloads.PLAIN_KINDS:
+            return _read_plain
+        return partial(_read_scaled, self._api, resource)
+
+
+async def _read_plain(body: Body, _before: Target | None) -> Target:
+    return workloads.read_plain(body)
+
+
+async def _read_scaled(
+    api: Api, resource: Resource, body: Body, before: Target | None
+) -> Target | None:
+    """Ask for the scale of an object whose kind keeps its count who knows where."""
+    metadata = body["metadata"]
+    if before is not None and before.resource_version == metadata["resourceVersion"]:
+        return before
+    try:
+        seen = await scale.read_at(
+            api, resource.at(metadata["namespace"], metadata["name"], "scale")
+        )
+    except NotFoundError:
+        return None  # deleted since; its event is on the way
+    return workloads.read_scaled(
+        body, replicas=seen.replicas, running=seen.running, selector=seen.selector
+    )
