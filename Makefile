@@ -44,3 +44,13 @@ lock: $(READY)  ## Pin all dependencies anew, with hashes
 .PHONY: unit
 unit: $(READY)  ## Unit tests: no network, no cluster, seconds
 	$(BIN)/pytest tests/unit
+
+.PHONY: crds
+crds: $(READY)  ## Write the CRD anew, for kubectl and for the chart
+	$(BIN)/agentscaler crds > crds/agentscalingpolicies.yaml
+	cp crds/agentscalingpolicies.yaml helm/agentscaler/files/
+
+.PHONY: verify
+verify: crds  ## Fail if what is generated is not what is committed, or breaks a contract
+	git diff --exit-code -- crds helm/agentscaler/files
+	$(BIN)/pytest tests/contract

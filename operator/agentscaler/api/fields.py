@@ -135,14 +135,16 @@ def _either(number: str, *patterns: str) -> str:
 
 
 # Before Kubernetes 1.35 the cost of a rule on an int-or-string is estimated for a text of 3 MB:
-# in a list of ten, a pattern of more than 12 characters is already refused as too costly.
-_PERCENT: Final = Rule(_either("self >= 0", r"^\d+\.?\d*%$"), "write it like 80% or 99.5%")
+# in a list of ten, a pattern of more than 8 characters is already refused as too costly.
+_PERCENT: Final = Rule(
+    _either("self >= 0", r"^[\d.]+%") + " && self.endsWith('%')", "write it like 80% or 99.5%"
+)
 _SHARE: Final = Rule(
     _either("self > 0 && self <= 100", "[1-9]", r"^(100|\d\d?(\.\d+)?)%$"),
     "write a percentage above 0% and at most 100%, like 80%",
 )
 _WHOLE_SHARE: Final = Rule(
-    _either("self > 0 && self <= 100", r"^[1-9]\d?%$") + " || self == '100%'",
+    _either("self > 0 && self <= 100", r"^\d\d?%$") + " && self != '0%' || self == '100%'",
     "write a whole percentage from 1% to 100%, like 80%",
 )
 _QUANTILE: Final = Rule(
@@ -155,7 +157,7 @@ _QUANTITY: Final = Rule(
     "write an amount greater than 0, like 20, 0.4, 500m or 2k",
 )
 _STEP: Final = Rule(
-    _either("self >= 0", r"^\d+\.?\d*%?$"),
+    _either("self >= 0", r"^[\d.]+%?$"),
     "write a number of replicas like 4, or a share like 25%",
 )
 
