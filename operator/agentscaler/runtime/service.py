@@ -159,6 +159,8 @@ class AgentService:
             status = refusals.status_of(error, self.options.overload_status)
             if reply.begun or status is None:
                 raise
+            if status < _SERVER_ERROR:
+                outcome = conventions.OUTCOME_OK  # the caller's to react, as with any 4xx
             await self._answer(scope, send, status, str(error))
         finally:
             self.limit.leave()
