@@ -1,0 +1,90 @@
+"""The operator's own metrics, in a registry of their own; `docs/metrics.md` explains each.
+
+Whoever does the work counts it and control passes the counts on; nothing here measures time.
+"""
+
+from collections import Counter as Tally
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from agentscaler.api.status import PolicyStatus, ScalingEvent
+from agentscaler.report import figures, history
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+_PASS_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0)
+
+
+class Telemetry:
+    """All metrics of one operator process."""
+
+    def __init__(self, version: str) -> None:
+        self.registry = CollectorRegistry()
+        self._policies: dict[figures.Key, figures.Figures] = {}
+        self.policies = self._gauge(
+            "agentscaler_policies", "Policies, by what they are doing.", "state"
+        )
+        self.leader = self._gauge("agentscaler_leader", "1 while this replica acts, else 0.")
+        self.loop_lag = self._gauge(
+            "agentscaler_loop_lag_seconds", "How late the newest pass began after it was due."
+        )
+        self.pass_duration = Histogram(
+            "agentscaler_pass_duration_seconds",
+            "Time that one pass over the policies that were due took.",
+            buckets=_PASS_BUCKETS,
+            registry=self.registry,
+        )
+        self.queries = self._counter(
+            "agentscaler_prometheus_queries_total", "Queries sent to Prometheus.", "outcome"
+        )
+        self.api_requests = self._counter(
+            "agentscaler_api_requests_total", "Requests sent to the API server.", "verb", "outcome"
+        )
+        self.status_patches = self._counter(
+            "agentscaler_status_patches_total", "Patches of a policy's status.", "outcome"
+        )
+        self.scalings = self._counter(
+            "agentscaler_scalings_total",
+            "Scalings that were carried out.",
+            "direction",
+            "reason",
+        )
+        self.events_sent = self._counter(
+            "agentscaler_events_sent_total", "Kubernetes Events sent.", "outcome"
+        )
+        self.events_dropped = self._counter(
+            "agentscaler_events_dropped_total", "Kubernetes Events not sent.", "cause"
+        )
+        info = self._gauge(
+            "agentscaler_build_info", "Version of the operator; always 1.", "version"
+        )
+        info.labels(version=version).set(1)
+
+    def note(
+        self, namespace: str, name: str, status: PolicyStatus, *, error: float | None = None
+    ) -> None:
+        """Export what a policy's newest status says; `error` is its forecast's, as a ratio."""
+        self._policies[namespace, name] = figures.of(status, error)
+
+    def forget(self, namespace: str, name: str) -> None:
+        """Export nothing more of a policy that is gone."""
+        self._policies.pop((namespace, name), None)
+
+    def count_scaling(self, scaling: ScalingEvent) -> None:
+        """Count a scaling that was carried out."""
+        direction = history.direction_of(scaling)
+        self.scalings.labels(direction=direction.value, reason=scaling.reason).inc()
+
+    def page(self) -> bytes:
+        """Write all metrics as Prometheus reads them."""
+        self.policies.clear()
+        states = Tally(record.state for record in self._policies.values())
+        for state, count in states.items():
+            self.policies.labels(state=state).set(count)
+        return b"".join((generate_latest(self.registry), *figures.pages(self._policies)))
+
+    def _counter(self, name: str, about: str, *labels: str) -> Counter:
+        return Counter(name, about, labels, registry=self.registry)
+
+    def _gauge(self, name: str, about: str, *labels: str) -> Gauge:
+        return Gauge(name, about, labels, registry=self.registry)
