@@ -13,6 +13,7 @@ from kubernetes.aio import client, config
 
 from tests.bed.fleet.config import FleetConfig
 from tests.bed.fleet.control import application
+from tests.bed.fleet.draining import let_go
 from tests.bed.fleet.playing import Playing
 from tests.bed.fleet.pods import PodWatch
 from tests.bed.ports import LOOPBACK
@@ -35,13 +36,17 @@ async def play(fleet: FleetConfig, kubeconfig: Path, port: int) -> None:
     await config.load_kube_config(str(kubeconfig))  # type: ignore[no-untyped-call]
     async with client.ApiClient() as api, asyncio.TaskGroup() as tasks:
         playing = Playing(seconds_since(fleet.epoch), lambda: watch.known())  # noqa: PLW0108 - it is made below
-        watch = PodWatch(client.CoreV1Api(api), playing.note)
+        pods = client.CoreV1Api(api)
+        watch = PodWatch(pods, playing.note)
         following = tasks.create_task(watch.run())
         await watch.listed.wait()
         for agent in fleet.agents:
             playing.put(agent)
+        leaving = tasks.create_task(let_go(pods, playing)) if fleet.leave_when_drained else None
         await serve_until_told(application(playing), port)
         following.cancel()
+        if leaving:
+            leaving.cancel()
 
 
 async def serve_until_told(app: web.Application, port: int) -> None:

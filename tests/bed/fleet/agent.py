@@ -10,6 +10,7 @@ from agentscaler.simulate.provider import Provider
 from agentscaler.simulate.workload import STEPS, Request, chance
 from tests.bed.fleet.config import AgentConfig, Change, Shown
 from tests.bed.fleet.page import Page, labels_of
+from tests.bed.fleet.pods import State
 
 PROVIDER = "simulated"
 OUTCOME_RATE_LIMITED = "rate_limited"
@@ -35,6 +36,7 @@ class Agent:
         self._rate_limited_ratio = 0.0
         self._answered = 0.0  # calls to the provider that it answered, or refused
         self._refused = 0.0
+        self._deleted: set[str] = set()
         self._pins: dict[str, float | str] = {}
         self._labels = labels_of(
             {
@@ -51,6 +53,26 @@ class Agent:
             self._next = next(self._arrivals, None)
         self.plant.advance(now)
         self._count_calls(self._ended - ended)
+
+    def note(self, pod: str, state: State | None) -> None:
+        """Learn what became of a pod; None: it is gone. Time has been moved on before."""
+        if state is None:
+            self._deleted.discard(pod)
+            if pod in self.plant.pods:
+                self.plant.pod_gone(pod)
+            return
+        if pod not in self.plant.pods:
+            self.plant.pod_created(pod)
+        if state is State.READY:
+            self.plant.pod_ready(pod)
+        else:
+            self.plant.pod_closed(pod)
+        if state is State.DRAINING:
+            self._deleted.add(pod)
+
+    def drained(self) -> list[str]:
+        """Name the deleted pods that have nothing left to do."""
+        return [pod for pod in self._deleted if not self.plant.pods[pod].in_service]
 
     def change(self, change: Change, now: float) -> None:
         """Turn what the change names."""

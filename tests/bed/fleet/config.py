@@ -101,9 +101,14 @@ class AgentConfig(Strict):
 
 
 class FleetConfig(Strict):
-    """All agents; `epoch` is the Unix time of the loads' second 0."""
+    """All agents; `epoch` is the Unix time of the loads' second 0.
+
+    leave_when_drained: a deleted pod goes once it is idle, as a real one ends its process; without
+        it a pod goes when its kubelet says so, and what it still serves is cut off.
+    """
 
     epoch: float = 0.0
+    leave_when_drained: bool = False
     agents: tuple[AgentConfig, ...] = ()
 
 

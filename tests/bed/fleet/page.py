@@ -5,6 +5,7 @@ Written by hand because a page of 1,000 agents has 50,000 lines, once a second.
 
 import math
 from collections.abc import Iterable, Mapping
+from itertools import chain
 
 from agentscaler import conventions
 
@@ -22,11 +23,12 @@ class Page:
     """Collects samples and gives them as text."""
 
     def __init__(self) -> None:
-        self._families: dict[str, list[str]] = {}
+        # By family, then by the labels of a series: a history has many samples of each.
+        self._families: dict[str, dict[str, list[str]]] = {}
 
     def add(self, name: str, labels: str, value: float, *, at: float | None = None) -> None:
         """Add one sample of a gauge or counter; `labels` is text such as `a="b"`."""
-        self._sample(name, name, labels, value, at)
+        self._lines(name, labels).append(_line(name, labels, value, at))
 
     def add_histogram(
         self,
@@ -38,35 +40,39 @@ class Page:
         at: float | None = None,
     ) -> None:
         """Add one histogram: pairs of an upper bound and the number not above it."""
-        count = 0
+        lines, count = self._lines(name, labels), 0
         for bound, below in pairs:
-            self._sample(name, f"{name}_bucket", f'{labels},le="{_number(bound)}"', below, at)
+            lines.append(_line(f"{name}_bucket", f'{labels},le="{_number(bound)}"', below, at))
             count = below
-        self._sample(name, f"{name}_count", labels, count, at)
-        self._sample(name, f"{name}_sum", labels, total, at)
+        lines.append(_line(f"{name}_count", labels, count, at))
+        lines.append(_line(f"{name}_sum", labels, total, at))
 
     def take(self, other: "Page") -> None:
         """Add all samples of another page."""
-        for family, lines in other._families.items():
-            self._families.setdefault(family, []).extend(lines)
+        for family, series in other._families.items():
+            for labels, lines in series.items():
+                self._lines(family, labels).extend(lines)
 
     def text(self) -> str:
         """Give the whole page."""
-        lines = []
-        for family, samples in self._families.items():
+        lines: list[str] = []
+        for family, series in self._families.items():
             lines.append(f"# TYPE {family.removesuffix('_total')} {_kind(family)}")
-            lines += samples
+            lines += chain.from_iterable(series.values())
         return "\n".join([*lines, "# EOF\n"])
 
-    def _sample(self, family: str, name: str, labels: str, value: float, at: float | None) -> None:
-        lines = self._families.setdefault(family, [])
-        when = "" if at is None else f" {at:.3f}"
-        lines.append(f"{name}{{{labels}}} {_number(value)}{when}")
+    def _lines(self, family: str, labels: str) -> list[str]:
+        return self._families.setdefault(family, {}).setdefault(labels, [])
 
 
 def labels_of(labels: Mapping[str, str]) -> str:
     """Write labels as text."""
     return ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+
+
+def _line(name: str, labels: str, value: float, at: float | None) -> str:
+    when = "" if at is None else f" {at:.3f}"
+    return f"{name}{{{labels}}} {_number(value)}{when}"
 
 
 def _escaped(value: str) -> str:

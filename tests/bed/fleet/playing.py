@@ -6,7 +6,7 @@ from typing import Any
 from tests.bed.fleet.agent import Agent
 from tests.bed.fleet.config import AgentConfig, Change, Gauge, Shown
 from tests.bed.fleet.page import Page, labels_of
-from tests.bed.fleet.pods import PodSeen, State
+from tests.bed.fleet.pods import PodSeen
 
 Key = tuple[str, str]
 
@@ -62,20 +62,15 @@ class Playing:
     def note(self, pod: PodSeen) -> None:
         """Tell the agent of a pod what became of it."""
         agent = self._agents.get((pod.namespace, pod.agent))
-        if agent is None:
-            return
-        agent.advance(self._now())
-        plant = agent.plant
-        if pod.state is None:
-            if pod.name in plant.pods:
-                plant.pod_gone(pod.name)
-            return
-        if pod.name not in plant.pods:
-            plant.pod_created(pod.name)
-        if pod.state is State.READY:
-            plant.pod_ready(pod.name)
-        else:
-            plant.pod_closed(pod.name)
+        if agent is not None:
+            agent.advance(self._now())
+            agent.note(pod.name, pod.state)
+
+    def drained(self) -> list[tuple[str, str]]:
+        """Name the deleted pods that have nothing left to do, with their namespaces."""
+        return [
+            (agent.config.namespace, pod) for agent in self._advanced() for pod in agent.drained()
+        ]
 
     def mark(self) -> None:
         """Let all figures begin now."""
