@@ -22,6 +22,8 @@ class Ports:
     def reserve(self, wanted: int = 0) -> int:
         """Reserve the wanted port, or any free one for 0."""
         holder = socket.socket()
+        if wanted:  # connections of its last user may still linger
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             holder.bind((LOOPBACK, wanted))
         except OSError as exc:

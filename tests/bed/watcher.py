@@ -1,56 +1,64 @@
-"""Clean up after a bed whose owner died. Run as a script in a session of its own, never imported.
+"""Clean up after a bed whose owner closed it or died. Run as a script, never imported.
 
 The owner holds the other end of the standard input. It writes one JSON list a line:
-`["process", PID, CREATED]`, `["folder", PATH]`, `["command", ARGV...]`, and `["done"]` when it has
-cleaned up itself. The end of the input without `done` means that the owner is gone: processes
-are killed, commands run and folders removed, in this order. A folder whose disappearance tells
-others that all is over must be noted last.
+`["process", PID, CREATED]`, `["command", ARGV...]`, `["path", PATH]`. At the end of the input,
+which comes when the owner closes it as well as when it is killed, processes are killed, commands
+run, and files and folders removed, in this order.
 """
 
 import contextlib
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import psutil
 
 
 def main() -> None:
-    """Listen to the owner until it says goodbye or is gone."""
+    """Listen to the owner until it is done or gone."""
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)
-    noted: list[list[Any]] = []
-    for line in sys.stdin:
-        note = json.loads(line)
-        if note[0] == "done":
-            return
-        noted.append(note)
-    clean(noted)
+    complaints = clean([json.loads(line) for line in sys.stdin])
+    sys.exit("\n".join(complaints) or None)
 
 
-def clean(noted: list[list[Any]]) -> None:
-    """Undo what the owner left."""
+def clean(noted: list[list[Any]]) -> list[str]:
+    """Undo what was noted, and return what the commands that failed had to say."""
+    complaints = []
     killed = [process for kind, *rest in noted if kind == "process" for process in kill(*rest)]
     psutil.wait_procs(killed, timeout=10)
     for kind, *rest in noted:
         if kind == "command":
-            subprocess.run(rest, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            done = subprocess.run(rest, check=False, capture_output=True, text=True)
+            if done.returncode:
+                complaints.append(f"{' '.join(rest)} failed: {done.stderr.strip()}")
     for kind, *rest in noted:
-        if kind == "folder":
-            shutil.rmtree(rest[0], ignore_errors=True)
+        if kind == "path":
+            remove(Path(rest[0]))
+    return complaints
 
 
 def kill(pid: int, created: float) -> list[psutil.Process]:
-    """Kill a process unless its number went to another one meanwhile."""
-    with contextlib.suppress(psutil.NoSuchProcess):
+    """Kill a process and its group, unless its number went to another one meanwhile."""
+    with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
         process = psutil.Process(pid)
         if process.create_time() == created:
-            process.kill()
+            os.killpg(pid, signal.SIGKILL)
             return [process]
     return []
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder; it may be gone already."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
