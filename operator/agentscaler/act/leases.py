@@ -20,7 +20,7 @@ _MICROTIME: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who holds it, for how long, since when; without a `resource_version` it is not written yet."""
+    """Who holds it, for how long, since when; no `resource_version` means not yet written."""
 
     holder: str
     duration_seconds: int
