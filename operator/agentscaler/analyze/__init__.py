@@ -1,1 +1,1 @@
-"""Name the bottleneck of an agent and what would help. Pure."""
+"""Name what is wrong and what would help: bottlenecks of an agent, pitfalls of a policy. Pure."""

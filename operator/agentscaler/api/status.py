@@ -126,11 +126,10 @@ class ScalingEvent(Model):
 
 
 class PolicyStatus(Model):
-    """State of the policy as the operator last saw and decided it.
+    """State of the policy as the operator last saw and decided it."""
 
-    Readings are maps of text, as the capacity of a node is: `kubectl describe` shows them one a
-    line, and a patch carries only those that changed.
-    """
+    # Readings are maps of text, as the capacity of a node is: `kubectl describe` shows them one a
+    # line, and a patch carries only those that changed.
 
     observed_generation: int = Field(0, description="Generation of the spec that it speaks of.")
     mode: ShortText = Field("", description="Mode in force.")
