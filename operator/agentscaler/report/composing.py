@@ -14,8 +14,10 @@ from agentscaler.api.status import (
     ConditionType,
     DecisionStatus,
     ForecastStatus,
+    Outcome,
     PolicyStatus,
     Reason,
+    ScalingEvent,
     StepStatus,
 )
 from agentscaler.decide.decision import Decision, Direction
@@ -81,6 +83,25 @@ def decided(
         conditions=judged,
         history=past,
     )
+
+
+def ended(
+    old: PolicyStatus, scaling: ScalingEvent, outcome: Outcome, *, failure: str = ""
+) -> PolicyStatus:
+    """Give the status after a recorded scaling was carried out, or failed."""
+    past = history.mark(old.history, scaling.id, outcome, failure)
+    changes: dict[str, object] = {"history": past}
+    if outcome is Outcome.APPLIED:
+        changes |= {
+            "current_replicas": scaling.to,
+            "last_scale_up_time": _latest(
+                old.last_scale_up_time, history.last_applied(past, Direction.UP)
+            ),
+            "last_scale_down_time": _latest(
+                old.last_scale_down_time, history.last_applied(past, Direction.DOWN)
+            ),
+        }
+    return old.model_copy(update=changes)
 
 
 def paused(
@@ -204,7 +225,12 @@ def _last(
     """Give the last scaling this way: as recorded, remembered, or found to have been applied."""
     memory = decision.memory
     remembered = memory.last_up if way is Direction.UP else memory.last_down
-    times = (recorded, history.last_applied(past, way), remembered and _rounded_up(remembered))
+    return _latest(
+        recorded, history.last_applied(past, way), remembered and _rounded_up(remembered)
+    )
+
+
+def _latest(*times: datetime | None) -> datetime | None:
     return max((time for time in times if time is not None), default=None)
 
 

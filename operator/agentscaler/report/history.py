@@ -6,7 +6,7 @@ process after a crash, is the same event.
 
 import hashlib
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
 from agentscaler.api.fields import format_time
@@ -16,6 +16,7 @@ from agentscaler.decide.decision import Decision, Direction
 
 History: TypeAlias = tuple[ScalingEvent, ...]
 
+_SECOND: Final = timedelta(seconds=1)
 _OPEN: Final = frozenset({Outcome.PENDING, Outcome.FAILED})
 
 
@@ -100,9 +101,9 @@ def attempt(history: History, decision: Decision) -> ScalingEvent | None:
 
 
 def last_applied(history: History, direction: Direction) -> datetime | None:
-    """Tell when the count last moved this way."""
+    """Tell when the count last moved this way, rounded up: a cooldown must not end early."""
     times = (
-        event.time
+        event.time + _SECOND
         for event in history
         if event.outcome is Outcome.APPLIED and direction_of(event) is direction
     )

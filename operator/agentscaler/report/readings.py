@@ -17,15 +17,14 @@ _UNITS: Final = {
 _WORDS: Final = {
     "queueDepth": "requests waiting",
     "activeRequests": "requests in service",
-    "capacity": "slots",
+    "capacity": "slots in all",
     "latency": "latency",
     "wait": "wait",
     "arrivalRate": "arriving",
     "completionRate": "completed",
-    "errorRatio": "failing",
+    "errorRatio": "of requests failing",
     "pendingLlmCalls": "model calls under way",
 }
-_WORD_FIRST: Final = {"latency", "wait"}
 _WHOLE: Final = 100  # from here on decimals say nothing
 
 
@@ -69,13 +68,18 @@ def pairs(seen: Snapshot) -> str:
 
 
 def told(signals: Mapping[str, str]) -> str:
-    """Say the readings of a status in words: "12 requests waiting, latency 4.2s"."""
+    """Say the readings of a status in words: "12 requests waiting, 4.2s latency"."""
     return ", ".join(_say(name, value) for name, value in signals.items())
 
 
+def meaning(name: str) -> str:
+    """Say what a reading counts or measures; nothing for metrics and gates of the user's own."""
+    return _WORDS.get(name, "")
+
+
 def _say(name: str, value: str) -> str:
-    word = _WORDS.get(name, name)
-    return f"{word} {value}" if name in _WORD_FIRST or name not in _WORDS else f"{value} {word}"
+    word = _WORDS.get(name)
+    return f"{value} {word}" if word else f"{name} {value}"
 
 
 def _digits(value: float) -> str:

@@ -8,7 +8,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from agentscaler.report import events
 from agentscaler.report.events import Notice
@@ -24,18 +24,9 @@ _WAITING: Final = 1000
 OBJECT_LIMIT: Final = "object-limit"
 QUEUE_FULL: Final = "queue-full"
 
+Body: TypeAlias = dict[str, Any]
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
-
-
-@dataclass(frozen=True, slots=True)
-class Posting:
-    """An Event to send: to be created, or, as a repeat, to be patched (created if it is gone)."""
-
-    namespace: str
-    name: str
-    body: dict[str, Any]
-    is_repeat: bool
 
 
 class _Recent(OrderedDict[_Key, _Value]):
@@ -96,7 +87,7 @@ class Recorder:
         self._tales: _Recent[tuple[str, ...], _Tale] = _Recent()
         self._budgets: _Recent[str, _Bucket] = _Recent()
         self._together = _Bucket(_GLOBAL_BURST, _GLOBAL_RATE)
-        self._waiting: deque[Posting] = deque()
+        self._waiting: deque[Body] = deque()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -111,11 +102,11 @@ class Recorder:
                 dropped[cause] += 1
                 continue
             self._told.keep(notice.name, True)
-            self._waiting.append(self._posting(notice))
+            self._waiting.append(self._body(notice))
         return dropped
 
-    def take(self, now: datetime) -> list[Posting]:
-        """Hand out what may be sent now, in order."""
+    def take(self, now: datetime) -> list[Body]:
+        """Hand out the Events that may be sent now; a repeat has the name of the first."""
         taken = []
         while self._waiting and self._together.spend(now):
             taken.append(self._waiting.popleft())
@@ -130,16 +121,14 @@ class Recorder:
             budget = self._budgets.keep(uid, _Bucket(_OBJECT_BURST, _OBJECT_RATE))
         return "" if budget.spend(now) else OBJECT_LIMIT
 
-    def _posting(self, notice: Notice) -> Posting:
+    def _body(self, notice: Notice) -> Body:
         words = (notice.about.uid, notice.type, notice.reason, notice.message)
         tale = self._tales.use(words)
-        is_repeat = tale is not None and notice.at - tale.last < _LIFETIME
-        if tale is not None and is_repeat:
+        if tale is None or notice.at - tale.last >= _LIFETIME:
+            tale = self._tales.keep(words, _Tale(notice.name, notice.at, notice.at))
+        else:
             tale.count += 1
             tale.last = notice.at
-        else:
-            tale = self._tales.keep(words, _Tale(notice.name, notice.at, notice.at))
-        body = events.render(
+        return events.render(
             notice, name=tale.name, instance=self._instance, first=tale.first, count=tale.count
         )
-        return Posting(notice.about.namespace, tale.name, body, is_repeat)

@@ -6,11 +6,11 @@ terminal stops scrolling.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Final
 
 from agentscaler.api.status import Outcome, PolicyStatus, Reason, ScalingEvent
 from agentscaler.report import conditions, readings
+from agentscaler.report.wording import cause, day, sentence
 
 _NEWEST: Final = 5  # events told; all are in the history
 _OUTCOMES: Final = {
@@ -36,13 +36,8 @@ def tell(status: PolicyStatus) -> tuple[str, ...]:
 def event(scaling: ScalingEvent) -> str:
     """Tell one scaling in a line."""
     moved = f"{_OUTCOMES[scaling.outcome]} from {scaling.from_} to {scaling.to}"
-    failed = f" ({scaling.failure})" if scaling.failure else ""
-    return f"{day(scaling.time)}: {moved}{failed}, {scaling.reason}: {_cause(scaling.message)}"
-
-
-def day(at: datetime) -> str:
-    """Write a moment of any day, in UTC."""
-    return f"{at:%Y-%m-%d %H:%M:%S}Z"
+    failed = f", but {scaling.failure}" if scaling.failure else ""
+    return f"{day(scaling.time)} {moved} ({scaling.reason}{failed}): {cause(scaling.message)}"
 
 
 def _counts(status: PolicyStatus) -> Iterator[str]:
@@ -70,7 +65,7 @@ def _decision(status: PolicyStatus) -> Iterator[str]:
     yield f"Decided: {decision.message}."
     yield f"Reason: {decision.reason}, since {day(decision.since)}."
     if decision.hint:
-        yield f"Otherwise: {decision.hint}."
+        yield f"Otherwise: {sentence(decision.hint)}"
 
 
 def _forecast(status: PolicyStatus) -> Iterator[str]:
@@ -99,9 +94,3 @@ def _attention(status: PolicyStatus) -> Iterator[str]:
 def _past(status: PolicyStatus) -> Iterator[str]:
     for scaling in status.history[:_NEWEST]:
         yield f"Before: {event(scaling)}."
-
-
-def _cause(message: str) -> str:
-    """Leave out the count that the message of a decision begins with."""
-    moved, _, cause = message.partition(": ")
-    return cause if cause and moved.startswith(("goes from", "stays at")) else message

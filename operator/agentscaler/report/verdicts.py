@@ -9,6 +9,7 @@ from agentscaler.decide import safety
 from agentscaler.decide.decision import Decision, Step
 from agentscaler.decide.snapshot import Missing, Snapshot, Why
 from agentscaler.report.conditions import Verdict, fails, holds
+from agentscaler.report.wording import sentence
 
 READY: Final = holds(
     ConditionType.READY,
@@ -69,11 +70,12 @@ def metrics(policy: Policy, seen: Snapshot, decision: Decision) -> Verdict:
     unknown = safety.unknown(policy.spec, seen, decision.memory) + gates
     about = ConditionType.METRICS_AVAILABLE
     if unknown:
-        reason = next(
-            (_REASONS[reading.why] for _, reading in unknown if reading.why in _REASONS),
-            Reason.METRICS_MISSING,
-        )
-        return fails(about, reason, _say_unknown(unknown))
+        reasons = (_REASONS.get(reading.why) for _, reading in unknown)
+        reason = next((reason for reason in reasons if reason), Reason.METRICS_MISSING)
+        meanwhile = "Nothing is removed meanwhile."
+        if len(unknown) == len(gates):
+            meanwhile = "It counts as open meanwhile."
+        return fails(about, reason, f"{_say_unknown(unknown)} {meanwhile}")
     if seen.partial:
         message = (
             f"The answers are incomplete ({seen.partial}): nothing is removed on them. Check the "
@@ -88,7 +90,7 @@ def activity(policy: Policy, decision: Decision) -> Verdict:
     about = ConditionType.SCALING_ACTIVE
     fallback = next((step for step in decision.steps if step.name == _FALLBACK), None)
     if fallback is not None:
-        message = f"{_sentence(fallback.message)} Restore the metrics to follow the load again."
+        message = f"{sentence(fallback.message)} Restore the metrics to follow the load again."
         return fails(about, Reason.FALLBACK_APPLIED, message)
     if policy.spec.mode is Mode.RECOMMEND:
         message = "Decisions are recorded, not carried out: set spec.mode: Auto to act on them."
@@ -108,8 +110,8 @@ def limits(decision: Decision) -> Verdict:
     step = limiting(decision)
     if step is None:
         return fails(about, Reason.NOT_LIMITED, "The load gets the replicas it needs.")
-    hint = f" {_sentence(step.hint)}" if step.hint else ""
-    return holds(about, step.reason, f"{_sentence(step.message)}{hint} {_RAISE[step.name]}")
+    hint = f" {sentence(step.hint)}" if step.hint else ""
+    return holds(about, step.reason, f"{sentence(step.message)}{hint} {_RAISE[step.name]}")
 
 
 def limiting(decision: Decision) -> Step | None:
@@ -130,10 +132,8 @@ def forecast(seen: Snapshot) -> Verdict:
         message = "Too little load was seen yet: it comes by itself."
         return fails(about, Reason.NO_FORECAST, message)
     if outlook.trusted:
-        return holds(about, Reason.TRUSTED, _sentence(outlook.message))
-    message = (
-        f"{_sentence(outlook.message)} It may act once it does better; nothing has to be done."
-    )
+        return holds(about, Reason.TRUSTED, sentence(outlook.message))
+    message = f"{sentence(outlook.message)} It may act once it does better; nothing has to be done."
     return fails(about, Reason.UNTRUSTED, message)
 
 
@@ -142,11 +142,4 @@ def _say_unknown(unknown: list[tuple[str, Missing]]) -> str:
     names = ", ".join(f"{name} ({reading})" for name, reading in unknown)
     cures = dict.fromkeys(_CURES[reading.why] for _, reading in unknown)
     verb = "is" if len(unknown) == 1 else "are"
-    return f"{names} {verb} unknown: {'; '.join(cures)}. Nothing is removed meanwhile."
-
-
-def _sentence(text: str) -> str:
-    """Make a clause a sentence; names of fields keep their small letter."""
-    first = text.split(" ", 1)[0]
-    begun = f"{text[:1].upper()}{text[1:]}" if first.isalpha() and first.islower() else text
-    return begun if begun.endswith(".") else f"{begun}."
+    return f"{names} {verb} unknown: {'; '.join(cures)}."
