@@ -10,11 +10,9 @@ from typing import Any, Self
 import requests
 
 from tests.bed.bed import Bed
+from tests.bed.companion import Companion
 from tests.bed.errors import BedError
 from tests.bed.fleet.config import AgentConfig, FleetConfig, Load, Shown
-from tests.bed.lifeline import Lifeline
-from tests.bed.ports import LOOPBACK, Ports
-from tests.bed.processes import Program, answers
 
 ROOT = Path(__file__).parents[3]
 JOB = "fleet"
@@ -29,35 +27,26 @@ class Fleet:
     def __init__(self, bed: Bed, config: FleetConfig) -> None:
         """Prepare; `Fleet.up` is the way to get one that runs."""
         self._bed = bed
-        self._ports = Ports()
-        self._lifeline = Lifeline()
         self._http = requests.Session()
         self._http.trust_env = False
-        self.address = f"{LOOPBACK}:{self._ports.reserve()}"
-        self._config = bed.work / f"fleet-{self.address.rpartition(':')[2]}.json"
-        self._config.write_text(config.model_dump_json())
-        self._program = self._prepare()
+        written = bed.work / "fleet.json"
+        written.write_text(config.model_dump_json())
+        self._process = Companion("fleet", bed, _argv(bed, written), probe="/metrics")
+        self.address = self._process.address
 
     @classmethod
     def up(cls, bed: Bed, config: FleetConfig | None = None) -> Self:
         """Start a fleet, and return when its page is there and will be scraped."""
         fleet = cls(bed, config or FleetConfig())
-        try:
-            fleet._program.start()
-            fleet._program.wait_ready()
-            bed.scrape(JOB, fleet.address, labels={"instance": JOB})
-        except BaseException:
-            fleet.down()
-            raise
+        fleet._process.__enter__()
+        bed.scrape(JOB, fleet.address, labels={"instance": JOB})
         return fleet
 
     def down(self) -> None:
         """End the process; its page is scraped no more."""
         self._bed.unscrape(JOB)
-        self._program.stop()
         self._http.close()
-        self._lifeline.close()
-        self._ports.release()
+        self._process.down()
 
     def __enter__(self) -> Self:
         return self
@@ -122,7 +111,7 @@ class Fleet:
 
     def log(self) -> str:
         """Return all that the process has written."""
-        return self._program.log.read_text(errors="replace")
+        return self._process.program.log.read_text(errors="replace")
 
     def _change(self, namespace: str, name: str, **change: Any) -> None:
         self._ask("PATCH", f"/agents/{namespace}/{name}", change)
@@ -136,19 +125,11 @@ class Fleet:
             raise BedError(f"the fleet refused {verb} {path}: {answer.text}")
         return answer
 
-    def _prepare(self) -> Program:
-        port = self.address.rpartition(":")[2]
-        env = shutil.which("env")
-        assert env
-        return Program(
-            "fleet",
-            [
-                *(env, f"PYTHONPATH={ROOT}", sys.executable, "-m", "tests.bed.fleet"),
-                *("--kubeconfig", str(self._bed.kubeconfig)),
-                *("--config", str(self._config)),
-                *("--port", port),
-            ],
-            log=self._bed.work / "logs" / "fleet.log",
-            ready=answers(f"http://{self.address}/metrics"),
-            lifeline=self._lifeline,
-        )
+
+def _argv(bed: Bed, config: Path) -> list[str | Path]:
+    env = shutil.which("env")
+    assert env
+    return [
+        *(env, f"PYTHONPATH={ROOT}", sys.executable, "-m", "tests.bed.fleet"),
+        *("--kubeconfig", bed.kubeconfig, "--config", config, "--port", "{port}"),
+    ]

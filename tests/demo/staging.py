@@ -1,0 +1,142 @@
+"""Sets the stage, step by step; each step needs only what its arguments say."""
+
+import json
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+from agentscaler import conventions
+from tests.bed import Bed, BedConfig, BedError, builds
+from tests.bed.fleet import Fleet, FleetConfig
+from tests.bed.fleet.history import write_history
+from tests.bed.processes import wait_until
+from tests.demo import companions, scenario
+from tests.demo.scenario import Target
+from tests.demo.watching import Watcher
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "helm" / "agentscaler"
+EXAMPLE = ROOT / "examples" / "quickstart"
+PATCH = Path(__file__).with_name("policy.yaml")
+RELEASE = "agentscaler"
+SYSTEM_NAMESPACE = "agentscaler-system"
+# From writing the history until the first decision, with everything built: the midnight of the
+# demo's day is set to come then.
+SETUP_SECONDS = 25.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """All that runs."""
+
+    bed: Bed
+    target: Target
+    fleet: Fleet
+    watcher: Watcher
+
+
+def set_up(exits: ExitStack, console: Console) -> Stage:
+    """Bring everything up in the order of need; `exits` takes it down."""
+    target = example_target()
+    load = scenario.fleet_of(target, time.time() + SETUP_SECONDS)
+    folder = Path(exits.enter_context(TemporaryDirectory(prefix="agentscaler-demo-")))
+    with console.status("writing the load of the past days"):
+        write_past(load, folder / "history.om")
+    with console.status("starting the cluster and Prometheus"):
+        bed = exits.enter_context(bed_with(folder / "history.om", console))
+    with console.status("installing the chart, applying the example"):
+        account = install(bed)
+        apply_example(bed, target)
+    with console.status("starting the agents and the operator"):
+        fleet = exits.enter_context(Fleet.up(bed, load))
+        operator = exits.enter_context(
+            companions.operator(bed, namespace=SYSTEM_NAMESPACE, account=account)
+        )
+        bed.scrape("operator", operator.address)
+        api = exits.enter_context(companions.api_proxy(bed))
+        watcher = Watcher(fleet, target, api=api.address, operator=operator.address)
+        await_decision(watcher)
+    return Stage(bed, target, fleet, watcher)
+
+
+def build(console: Console) -> None:
+    """Build what the bed needs, if it is not there yet."""
+    builds.ensure(console)
+
+
+def write_past(fleet: FleetConfig, path: Path) -> None:
+    """Write the past days of the fleet's load, up to now."""
+    write_history(
+        fleet,
+        path,
+        start=-scenario.PAST_DAYS * scenario.DAY_SECONDS,
+        end=time.time() - fleet.epoch,
+        step=1.0,
+        replicas=scenario.PAST_REPLICAS,
+    )
+
+
+def bed_with(history: Path, console: Console) -> Bed:
+    """Start a cluster and a Prometheus that knows the past."""
+    config = BedConfig(
+        start_delay=scenario.START_DELAY, stop_delay=scenario.STOP_DELAY, history=history
+    )
+    return Bed.up(config, console)
+
+
+def install(bed: Bed) -> str:
+    """Install the chart; give the name of the operator's service account."""
+    bed.helm(
+        *("install", RELEASE, str(CHART)),
+        *("--namespace", SYSTEM_NAMESPACE, "--create-namespace"),
+        *("--set", f"prometheus.url={bed.prometheus_url}"),
+    )
+    found = bed.kubectl(
+        "get", "serviceaccounts", f"--namespace={SYSTEM_NAMESPACE}",
+        "--selector=app.kubernetes.io/name=agentscaler", "--output=json",
+    )  # fmt: skip
+    accounts = json.loads(found)["items"]
+    if len(accounts) != 1:
+        raise BedError(f"the chart has {len(accounts)} service accounts, not one")
+    name: str = accounts[0]["metadata"]["name"]
+    return name
+
+
+def example_target() -> Target:
+    """Read from the example which agent is scaled by which policy."""
+    documents = [each for path in sorted(EXAMPLE.glob("*.yaml")) for each in _read(path)]
+    policy = next(each for each in documents if each["kind"] == conventions.KIND)
+    return Target(
+        namespace=policy["metadata"]["namespace"],
+        deployment=policy["spec"]["scaleTargetRef"]["name"],
+        policy=policy["metadata"]["name"],
+    )
+
+
+def apply_example(bed: Bed, target: Target) -> None:
+    """Apply the example, with the demo's short times."""
+    bed.kubectl("apply", f"--filename={EXAMPLE}")
+    bed.kubectl(
+        *("patch", conventions.PLURAL, target.policy, f"--namespace={target.namespace}"),
+        *("--type=merge", f"--patch-file={PATCH}"),
+    )
+    bed.kubectl(
+        "rollout", "status", f"deployment/{target.deployment}", f"--namespace={target.namespace}"
+    )
+
+
+def await_decision(watcher: Watcher) -> None:
+    """Wait until the operator has decided for the first time."""
+    wait_until(
+        lambda: bool(watcher.policy_status().get("decision")), within=60, what="the first decision"
+    )
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    return [document for document in yaml.safe_load_all(path.read_text()) if document]
