@@ -1,0 +1,236 @@
+"""What a policy wants to know, as data: the queries, and whom they are put to.
+
+Pure. Metrics that all agents export are asked once for all of them, whatever the number of
+policies; only queries that users wrote are asked one by one (see `unions`).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final, TypeAlias
+
+from agentscaler.api.policy import Policy, PolicySpec
+from agentscaler.api.signals import EmptyResult, Preset, Signal, SignalName
+from agentscaler.api.strategies import Demand, Threshold
+from agentscaler.decide.snapshot import Missing, Why
+from agentscaler.observe import expressions, presets, promql
+from agentscaler.observe.expressions import FRESH, WINDOW, Grouped, Ratio
+from agentscaler.observe.presets import Exported, Failures, Kind
+from agentscaler.observe.promql import Shape
+
+_DEMAND: Final = (
+    SignalName.QUEUE_DEPTH,
+    SignalName.ACTIVE_REQUESTS,
+    SignalName.CAPACITY,
+    SignalName.WAIT,
+    SignalName.ARRIVAL_RATE,
+    SignalName.COMPLETION_RATE,
+    SignalName.LATENCY,
+)
+_THRESHOLD: Final = (
+    SignalName.QUEUE_DEPTH,
+    SignalName.ACTIVE_REQUESTS,
+    SignalName.CAPACITY,
+    SignalName.LATENCY,
+    SignalName.ERROR_RATIO,
+)
+# A strategy can do without the others: where a server does not export them, none is asked.
+_ESSENTIAL: Final = frozenset(
+    {
+        SignalName.QUEUE_DEPTH,
+        SignalName.ACTIVE_REQUESTS,
+        SignalName.CAPACITY,
+        SignalName.ERROR_RATIO,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Custom:
+    """A query as a user wrote it. `shape` is None when only the server can tell what it gives."""
+
+    query: str
+    shape: Shape | None = None
+
+
+Source: TypeAlias = Grouped | Ratio | Custom | Missing
+"""Where a reading comes from; Missing when there is nothing to ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """One reading of a policy: its source, and what an empty result means."""
+
+    source: Source
+    empty: EmptyResult = EmptyResult.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Whom to ask and as whom: an address of None is the operator's own server."""
+
+    address: str | None = None
+    secret: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """All that one policy wants to know, ready to be looked up in the answers."""
+
+    server: Server
+    agent: tuple[str, str]
+    stale_seconds: float
+    signals: Mapping[SignalName, Want]
+    metrics: Mapping[str, Want]
+    gates: Mapping[str, Want]
+
+    def sources(self) -> Iterable[Source]:
+        """Give the source of every reading."""
+        for wants in (self.signals, self.metrics, self.gates):
+            for want in wants.values():
+                yield want.source
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to ask one server in one pass."""
+
+    grouped: tuple[Grouped, ...]
+    custom: tuple[Custom, ...]
+
+
+def needed(spec: PolicySpec) -> frozenset[SignalName]:
+    """Tell the signals that a policy uses: those of its strategy, and those its author set."""
+    used: tuple[SignalName, ...] = ()
+    if isinstance(spec.sizing, Demand):
+        used = _DEMAND
+    elif isinstance(spec.sizing, Threshold):
+        used = _THRESHOLD
+    exported = presets.PRESETS[spec.signals.preset].signals
+    names = {name for name in used if name in _ESSENTIAL or name in exported}
+    names.update(name for name in SignalName if field_of(name) in spec.signals.model_fields_set)
+    if spec.signals.capacity.per_replica is not None:
+        names.discard(SignalName.CAPACITY)
+    return frozenset(names)
+
+
+def wants_of(policy: Policy, window: timedelta = WINDOW) -> Wants:
+    """Work out what a policy wants to know; rates and latencies look back over `window`."""
+    spec = policy.spec
+    patience = max(4 * spec.polling_interval, FRESH)
+    return Wants(
+        server=server_of(policy),
+        agent=agent_of(policy),
+        stale_seconds=patience.total_seconds(),
+        signals={name: want_of(spec, name, window) for name in needed(spec)},
+        metrics={each.name: Want(_custom(each.query), each.empty_result) for each in spec.metrics},
+        gates={each.name: Want(_custom(each.query), each.empty_result) for each in spec.gates},
+    )
+
+
+def plan(wants: Iterable[Wants]) -> dict[Server, Plan]:
+    """Gather what to ask each server: every query once, however many policies want it."""
+    found: dict[Server, tuple[dict[Grouped, None], dict[Custom, None]]] = {}
+    for each in wants:
+        shared, custom = found.setdefault(each.server, ({}, {}))
+        for source in each.sources():
+            match source:
+                case Grouped():
+                    shared[source] = None
+                case Ratio():
+                    shared[source.part] = shared[source.whole] = None
+                case Custom():
+                    custom[source] = None
+                case Missing():
+                    pass
+    return {
+        server: Plan(tuple(shared), tuple(custom)) for server, (shared, custom) in found.items()
+    }
+
+
+def server_of(policy: Policy) -> Server:
+    """Tell whom a policy's metrics are asked of, and which Secret says as whom."""
+    source = policy.spec.prometheus
+    ref = source.auth_secret_ref
+    return Server(
+        address=source.server_address and source.server_address.rstrip("/"),
+        secret=None if ref is None else (policy.namespace, ref.name),
+    )
+
+
+def agent_of(policy: Policy) -> tuple[str, str]:
+    """Tell the namespace and agent whose series are the policy's."""
+    return policy.namespace, policy.spec.signals.agent or policy.spec.scale_target_ref.name
+
+
+def field_of(name: SignalName) -> str:
+    """Give the attribute of `Signals` that describes a signal."""
+    return name.name.lower()
+
+
+def want_of(spec: PolicySpec, name: SignalName, window: timedelta = WINDOW) -> Want:
+    """Work out where one signal of a policy comes from."""
+    origin = origin_of(spec, name)
+    empty = signal_of(spec, name).empty_result
+    if isinstance(origin, Exported | Failures):
+        return Want(_shared(origin, presets.PRESETS[spec.signals.preset].naming, window), empty)
+    return Want(origin, empty)
+
+
+def origin_of(spec: PolicySpec, name: SignalName) -> Exported | Failures | Custom | Missing:
+    """Tell what a signal is read from: a query, a metric that the policy names, or the preset's."""
+    signal = signal_of(spec, name)
+    if signal.query is not None:
+        return _custom(signal.query)
+    exported = presets.PRESETS[spec.signals.preset].signals.get(name)
+    if signal.metric is not None:
+        exported = _chosen(name, signal.metric)
+    if exported is None:
+        return _unexported(spec.signals.preset, name)
+    if name is SignalName.LATENCY and isinstance(exported, Exported):
+        return replace(exported, quantile=spec.signals.latency.quantile)
+    return exported
+
+
+def signal_of(spec: PolicySpec, name: SignalName) -> Signal:
+    """Give what a policy says of a signal."""
+    signal: Signal = getattr(spec.signals, field_of(name))
+    return signal
+
+
+def _shared(
+    exported: Exported | Failures, naming: presets.Naming, window: timedelta
+) -> Grouped | Ratio:
+    if isinstance(exported, Exported):
+        return expressions.grouped(exported, naming, window)
+    return Ratio(
+        part=expressions.grouped(exported.failed, naming, window),
+        whole=expressions.grouped(exported.ended, naming, window),
+    )
+
+
+def _chosen(name: SignalName, metric: str) -> Exported | Failures:
+    """Read a metric that a policy names as what the signal needs it to be."""
+    if name in {SignalName.LATENCY, SignalName.WAIT}:
+        return Exported(Kind.QUANTILE, metric.removesuffix("_bucket"))
+    if name is SignalName.ERROR_RATIO:
+        counted = metric.endswith("_total")
+        return presets.outcomes(metric) if counted else Exported(Kind.SHARE, metric)
+    return Exported(Kind.RATE if metric.endswith("_total") else Kind.GAUGE, metric)
+
+
+def _unexported(preset: Preset, name: SignalName) -> Missing:
+    ways = f"signals.{name.value}.metric or .query"
+    if name is SignalName.CAPACITY:
+        ways = f"signals.{name.value}.perReplica, .metric or .query"
+    return Missing(Why.EMPTY, f"{preset.value} exports no {name.value}: set spec.{ways}")
+
+
+def _custom(query: str) -> Custom | Missing:
+    try:
+        shape = promql.shape_of(query)
+    except ValueError:
+        return Custom(query)  # the server may know a wider dialect: it decides
+    if problem := promql.misfit(shape):
+        return Missing(Why.REFUSED, f"the query {problem}")
+    return Custom(query, shape)

@@ -1,0 +1,114 @@
+"""PromQL for metrics that all agents export: one query gives a number for each of them.
+
+Pure. Every query yields at most one series per namespace and agent, plus, for gauges, one marked
+series for each agent whose newest sample is old.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, TypeAlias
+
+from agentscaler.conventions import AGENT_LABEL, NAMESPACE_LABEL, POD_LABEL
+from agentscaler.observe.presets import Exported, Kind, Naming
+from agentscaler.quantities import format_duration
+
+# Results carry the time of the question, not of the sample, and a sample is found for up to five
+# minutes: what is older than this is told apart. No policy takes less for stale.
+FRESH: Final = timedelta(minutes=2)
+# Rates and latencies look back this far. It has to hold two samples: scrape at least every 30 s.
+WINDOW: Final = timedelta(minutes=1)
+
+Agent: TypeAlias = tuple[str, str]
+"""Namespace and agent."""
+
+SAMPLED_LABEL: Final = "asp_sampled"
+WORKLOAD_LABEL: Final = "asp_workload"
+
+# Kubernetes names a Deployment's pods <name>-<hash>-<5 characters>, a StatefulSet's <name>-<n>;
+# its random characters leave out vowels and what looks alike.
+_RANDOM: Final = "[bcdfghjklmnpqrstvwxz2456789]"
+_POD_NAME: Final = f"(.+)-{_RANDOM}{{1,10}}-{_RANDOM}{{5}}|(.+)-[0-9]+"
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """One query for all agents. `subject` names the metric for people."""
+
+    query: str
+    kind: Kind
+    subject: str
+    window: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """The share of one grouped query in another, at most 1."""
+
+    part: Grouped
+    whole: Grouped
+
+
+def grouped(exported: Exported, naming: Naming, window: timedelta = WINDOW) -> Grouped:
+    """Ask for one metric of all agents."""
+    build = {Kind.GAUGE: _level, Kind.SHARE: _level, Kind.RATE: _rate, Kind.QUANTILE: _quantile}
+    query = build[exported.kind](exported, naming, format_duration(window))
+    return Grouped(query, exported.kind, exported.name, window)
+
+
+def means(exported: Exported, naming: Naming, step: timedelta, agents: Iterable[Agent]) -> str:
+    """Ask for the mean of a gauge over each step of a range, of these agents and maybe others."""
+    found = sorted(agents)
+    matchers = [_one_of(NAMESPACE_LABEL, (namespace for namespace, _ in found))]
+    if naming is Naming.LABEL:
+        matchers.append(_one_of(AGENT_LABEL, (agent for _, agent in found)))
+    selector = f"{exported.name}{{{','.join(matchers)}}}[{format_duration(step)}]"
+    return f"sum by ({_labels(naming)}) ({_named(f'avg_over_time({selector})', naming)})"
+
+
+def _one_of(label: str, values: Iterable[str]) -> str:
+    pattern = "|".join(re.escape(value) for value in dict.fromkeys(values))
+    return f"{label}=~{json.dumps(pattern, ensure_ascii=False)}"
+
+
+def _level(exported: Exported, naming: Naming, _window: str) -> str:
+    """Add up a gauge over pods; mark the agents whose newest sample is old with its time."""
+    labels = _labels(naming)
+    merge = "avg" if exported.kind is Kind.SHARE else "sum"
+    selector = _selector(exported)
+    # `timestamp` knows the time of a sample only where it is given the bare selector.
+    newest = f"max by ({labels}) ({_named(f'timestamp({selector})', naming)})"
+    old = f"{newest} < (time() - {FRESH.total_seconds():.0f})"
+    return (
+        f"{merge} by ({labels}) ({_named(selector, naming)})"
+        f' or label_replace({old}, "{SAMPLED_LABEL}", "1", "", "")'
+    )
+
+
+def _rate(exported: Exported, naming: Naming, window: str) -> str:
+    rate = _named(f"rate({_selector(exported)}[{window}])", naming)
+    return f"sum by ({_labels(naming)}) ({rate})"
+
+
+def _quantile(exported: Exported, naming: Naming, window: str) -> str:
+    rate = _named(f"rate({exported.name}_bucket[{window}])", naming)
+    return f"histogram_quantile({exported.quantile:g}, sum by ({_labels(naming)}, le) ({rate}))"
+
+
+def _selector(exported: Exported) -> str:
+    return f"{exported.name}{{{exported.matchers}}}" if exported.matchers else exported.name
+
+
+def _labels(naming: Naming) -> str:
+    agent = AGENT_LABEL if naming is Naming.LABEL else WORKLOAD_LABEL
+    return f"{NAMESPACE_LABEL}, {agent}"
+
+
+def _named(series: str, naming: Naming) -> str:
+    """Give series of servers that know no agent the name of their workload, unless they say one."""
+    if naming is Naming.LABEL:
+        return series
+    by_pod = f'label_replace({series}, "{WORKLOAD_LABEL}", "$1$2", "{POD_LABEL}", "{_POD_NAME}")'
+    return f'label_replace({by_pod}, "{WORKLOAD_LABEL}", "$1", "{AGENT_LABEL}", "(.+)")'

@@ -1,0 +1,109 @@
+"""See all policies that are due, in one pass over their metrics servers.
+
+What a pass costs does not grow with the number of policies that use the default metrics. Servers
+are asked side by side and each fails alone.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from agentscaler.api.policy import Policy
+from agentscaler.clock import Clock
+from agentscaler.decide.snapshot import Missing
+from agentscaler.observe import asks, readings
+from agentscaler.observe.asks import Plan, Server, Wants
+from agentscaler.observe.credentials import Credentials
+from agentscaler.observe.inquiry import Inquiry
+from agentscaler.observe.prometheus import Caller
+from agentscaler.observe.readings import Answers, Readings
+from agentscaler.observe.sources import NO_SECRETS, SecretKey, Settings, Sources
+from agentscaler.observe.unions import Suspects
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one pass saw, by the keys of the policies, and what it took to see it.
+
+    `queries` counts what was sent to the servers, `abandoned` the threads that still wait for
+    answers that came too late.
+    """
+
+    readings: Mapping[str, Readings]
+    queries: int
+    abandoned: int
+
+
+class Observer:
+    """Reads the metrics of policies, pass by pass; what a policy wants is worked out once."""
+
+    def __init__(self, sources: Sources, settings: Settings, clock: Clock) -> None:
+        self._sources = sources
+        self._settings = settings
+        self._clock = clock
+        self._wants: dict[str, tuple[Policy, Wants]] = {}
+        self._suspects: dict[Server, Suspects] = {}
+
+    async def observe(
+        self,
+        policies: Iterable[Policy],
+        *,
+        now: datetime,
+        secrets: Mapping[SecretKey, Credentials] = NO_SECRETS,
+    ) -> Observation:
+        """Read everything that these policies want to know, as of `now`.
+
+        Never raise for what a server does: readings that cannot be had are Missing. End within the
+        deadline of the settings.
+        """
+        asked_before = self._count()
+        wanted = {policy.key: self._wants_of(policy) for policy in policies}
+        plans = asks.plan(wanted.values())
+        until = self._clock.monotonic() + self._settings.deadline.total_seconds()
+        passes = (
+            self._ask(server, plan, until=until, now=now, secrets=secrets)
+            for server, plan in plans.items()
+        )
+        answers = dict(zip(plans, await asyncio.gather(*passes), strict=True))
+        return Observation(
+            readings={key: _join(wants, answers[wants.server]) for key, wants in wanted.items()},
+            queries=self._count() - asked_before,
+            abandoned=sum(prometheus.abandoned for prometheus in self._sources.opened()),
+        )
+
+    def forget(self, key: str) -> None:
+        """Drop what is kept of a policy that is gone."""
+        self._wants.pop(key, None)
+
+    async def _ask(
+        self,
+        server: Server,
+        plan: Plan,
+        *,
+        until: float,
+        now: datetime,
+        secrets: Mapping[SecretKey, Credentials],
+    ) -> Answers | Missing:
+        found = self._sources.find(server, secrets)
+        if isinstance(found, Missing):
+            return found
+        prometheus, credentials = found
+        suspects = self._suspects.setdefault(server, Suspects())
+        return await Inquiry(prometheus, Caller(until, credentials), now, suspects).put(plan)
+
+    def _wants_of(self, policy: Policy) -> Wants:
+        known = self._wants.get(policy.key)
+        if known is None or known[0] is not policy:
+            known = policy, asks.wants_of(policy, self._settings.window)
+            self._wants[policy.key] = known
+        return known[1]
+
+    def _count(self) -> int:
+        return sum(prometheus.asked for prometheus in self._sources.opened())
+
+
+def _join(wants: Wants, answers: Answers | Missing) -> Readings:
+    if isinstance(answers, Missing):
+        return readings.without_source(wants, answers)
+    return readings.join(wants, answers)

@@ -1,0 +1,75 @@
+"""What a query is, before anybody is asked: its syntax and what it gives.
+
+Pure. The grammar is that of the `promql-parser` library; nothing here reads PromQL by itself. Its
+printer is not used: it drops the colon of a subquery and the escapes of a label value, so queries
+travel as their authors wrote them.
+"""
+
+from enum import StrEnum
+
+import promql_parser
+
+
+class Shape(StrEnum):
+    """What a query gives."""
+
+    SCALAR = "scalar"
+    VECTOR = "vector"
+    RANGE = "range vector"
+    STRING = "string"
+
+
+_SHAPES = {
+    promql_parser.ValueType.Scalar: Shape.SCALAR,
+    promql_parser.ValueType.Vector: Shape.VECTOR,
+    promql_parser.ValueType.Matrix: Shape.RANGE,
+    promql_parser.ValueType.String: Shape.STRING,
+}
+_LEAVES = {
+    promql_parser.NumberLiteral: Shape.SCALAR,
+    promql_parser.StringLiteral: Shape.STRING,
+    promql_parser.MatrixSelector: Shape.RANGE,
+    promql_parser.SubqueryExpr: Shape.RANGE,
+}
+
+
+def shape_of(query: str) -> Shape:
+    """Tell what a query gives; raise ValueError with the parser's sentence when it has no sense."""
+    try:
+        return _shape(promql_parser.parse(query))
+    except RecursionError as exc:
+        raise ValueError("nested too deeply") from exc
+
+
+def problem_of(query: str) -> str:
+    """Say why a query cannot give one number and what to do, or nothing when it may.
+
+    Queries in the dialect of another server may be called wrong here: a warning, not a verdict.
+    """
+    try:
+        shape = shape_of(query)
+    except ValueError as exc:
+        return f"is not PromQL: {exc}"
+    return misfit(shape)
+
+
+def misfit(shape: Shape) -> str:
+    """Say why nothing of this shape is one number, or nothing when it can be."""
+    if shape is Shape.RANGE:
+        return "gives a range of samples, not one number: use a function such as rate()"
+    if shape is Shape.STRING:
+        return "gives a text, not a number"
+    return ""
+
+
+def _shape(node: promql_parser.Expr) -> Shape:
+    match node:
+        case promql_parser.Call():
+            return _SHAPES[node.func.return_type]
+        case promql_parser.ParenExpr() | promql_parser.UnaryExpr():
+            return _shape(node.expr)
+        case promql_parser.BinaryExpr():
+            both = {_shape(node.lhs), _shape(node.rhs)}
+            return Shape.SCALAR if both == {Shape.SCALAR} else Shape.VECTOR
+        case _:
+            return _LEAVES.get(type(node), Shape.VECTOR)  # selectors and aggregations

@@ -1,0 +1,84 @@
+"""Which metrics servers there are, and as whom each may be asked.
+
+A policy may name a server of its own only if the operator allows it, and the operator's credentials
+never go to any server but its own.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, TypeAlias
+
+from agentscaler.clock import Clock
+from agentscaler.decide.snapshot import Missing, Why
+from agentscaler.observe.asks import Server
+from agentscaler.observe.credentials import ANONYMOUS, Credentials
+from agentscaler.observe.expressions import WINDOW
+from agentscaler.observe.prometheus import WORKERS, Prometheus
+
+SecretKey: TypeAlias = tuple[str, str]
+"""Namespace and name of a Secret."""
+
+NO_SECRETS: Final[Mapping[SecretKey, Credentials]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the operator reads metrics.
+
+    `address` and `credentials` are those of its own server; `allowed` are the further addresses
+    that policies may name. `deadline` is the longest a pass may take.
+    """
+
+    address: str
+    credentials: Credentials = ANONYMOUS
+    allowed: frozenset[str] = frozenset()
+    deadline: timedelta = timedelta(seconds=10)
+    window: timedelta = WINDOW
+
+
+class Sources:
+    """The servers that may be asked, and as whom."""
+
+    def __init__(self, settings: Settings, clock: Clock, workers: int = WORKERS) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._workers = workers
+        self._own = settings.address.rstrip("/")
+        self._allowed = {address.rstrip("/") for address in settings.allowed} | {self._own}
+        self._opened: dict[str, Prometheus] = {}
+
+    def find(
+        self, server: Server, secrets: Mapping[SecretKey, Credentials]
+    ) -> tuple[Prometheus, Credentials] | Missing:
+        """Give the server and the credentials to ask it with, or say why it is not asked."""
+        address = server.address or self._own
+        if address not in self._allowed:
+            said = f"{address} is not on the operator's list of allowed addresses"
+            return Missing(Why.REFUSED, said)
+        credentials = self._credentials_for(server, secrets)
+        if credentials is None:
+            secret = "/".join(server.secret or ())
+            said = f"the Secret {secret} is missing or holds no usable credentials"
+            return Missing(Why.UNAVAILABLE, said)
+        if address not in self._opened:
+            self._opened[address] = Prometheus(address, self._clock, workers=self._workers)
+        return self._opened[address], credentials
+
+    def _credentials_for(
+        self, server: Server, secrets: Mapping[SecretKey, Credentials]
+    ) -> Credentials | None:
+        if server.secret is not None:
+            return secrets.get(server.secret)
+        # The operator's own credentials are for its own server alone.
+        return self._settings.credentials if server.address in {None, self._own} else ANONYMOUS
+
+    def opened(self) -> Iterable[Prometheus]:
+        """Give the servers that were asked so far."""
+        return self._opened.values()
+
+    def close(self) -> None:
+        """End all connections."""
+        for prometheus in self._opened.values():
+            prometheus.close()
+        self._opened.clear()

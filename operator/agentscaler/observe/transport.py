@@ -1,0 +1,124 @@
+"""HTTP as the Prometheus client needs it: bounded in time and size, no retries, no redirects."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase, HTTPBasicAuth
+from urllib3 import Retry
+
+from agentscaler.clock import Clock
+from agentscaler.errors import BadResponseError, SourceTimeoutError
+from agentscaler.observe.credentials import Credentials, tls_context
+
+TENANT_HEADER: Final = "X-Scope-OrgID"
+NO_RETRY: Final = Retry(total=0)  # the next pass is the retry; Retry-After could hold us for hours
+_TOKEN_SECONDS: Final = 60.0
+_CHUNK_BYTES: Final = 256 * 1024
+
+
+class TooLargeError(BadResponseError):
+    """An answer beyond the size that is taken in."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """The last response of a session: what the client library drops of it."""
+
+    status: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    def note(self, response: requests.Response, **_: Any) -> None:
+        """Keep a response; a hook of the session."""
+        self.status, self.headers = response.status_code, response.headers
+        self.body = response.content
+
+    def clear(self) -> None:
+        """Let go of the response: bodies are large and connections live long."""
+        self.status, self.headers, self.body = 0, {}, b""
+
+
+def open_session(credentials: Credentials, exchange: Exchange, clock: Clock) -> requests.Session:
+    """Open a session that asks as `credentials`; raise ValueError if they make no sense."""
+    session = requests.Session()
+    session.trust_env = False  # ~/.netrc and proxy variables could replace the credentials
+    session.max_redirects = 0
+    session.auth = _auth_of(credentials, clock)
+    if credentials.tenant:
+        session.headers[TENANT_HEADER] = credentials.tenant
+    session.hooks["response"].append(exchange.note)
+    return session
+
+
+def _auth_of(credentials: Credentials, clock: Clock) -> AuthBase | None:
+    if credentials.token or credentials.token_file:
+        return BearerAuth(credentials, clock)
+    if credentials.username:
+        return HTTPBasicAuth(credentials.username.encode(), credentials.password.encode())
+    return None
+
+
+class BearerAuth(AuthBase):
+    """A bearer token; one that is kept in a file is read again every minute."""
+
+    def __init__(self, credentials: Credentials, clock: Clock) -> None:
+        self._file = credentials.token_file
+        self._token = credentials.token
+        self._clock = clock
+        self._read_at = -_TOKEN_SECONDS
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        now = self._clock.monotonic()
+        if self._file is not None and now - self._read_at >= _TOKEN_SECONDS:
+            self._token, self._read_at = self._file.read_text().strip(), now
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class BoundedAdapter(HTTPAdapter):
+    """Send a request and take in its whole answer, within its timeout and a size.
+
+    The usual timeout is for each read of the socket: a server that drips a byte per second holds
+    a call of "2 seconds" for ever.
+    """
+
+    def __init__(self, credentials: Credentials, clock: Clock, most_bytes: int) -> None:
+        self._tls = tls_context(credentials)
+        self._clock = clock
+        self._most_bytes = most_bytes
+        super().__init__(max_retries=NO_RETRY)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, ssl_context=self._tls, **kwargs)
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Leave the context as it is: the library would add all public authorities to ours."""
+        if self._tls is None:
+            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
+
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> requests.Response:
+        ends = self._clock.monotonic() + kwargs["timeout"]
+        response = super().send(request, *args, **kwargs)
+        try:
+            body = self._take_in(response, ends)
+        except BaseException:
+            response.close()
+            raise
+        response.raw = io.BytesIO(body)
+        return response
+
+    def _take_in(self, response: requests.Response, ends: float) -> bytes:
+        body = bytearray()
+        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+            body += chunk
+            if len(body) > self._most_bytes:
+                raise TooLargeError(f"the answer is larger than {self._most_bytes} bytes")
+            if self._clock.monotonic() >= ends:
+                raise SourceTimeoutError("the answer did not arrive in time")
+        return bytes(body)
