@@ -114,8 +114,9 @@ class MemoryStateStore:
 
     async def save(self, session_id: str, payload: bytes, *, read: str) -> str:
         """Write a session that is still at version `read`."""
-        if self._kept.pop(session_id, NOTHING).version != read:
+        if self._kept.get(session_id, NOTHING).version != read:
             raise conflict(session_id)
+        self._kept.pop(session_id, None)
         version = new_version()
         self._kept[session_id] = Stored(version, payload)
         return version
