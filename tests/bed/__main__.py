@@ -20,7 +20,7 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; failures are sentences, not tracebacks."""
-    given = _parser().parse_args(arguments)
+    given = parser().parse_args(arguments)
     try:
         given.run(given)
     except BedError as exc:
@@ -39,21 +39,12 @@ def build(given: argparse.Namespace) -> None:
 
 def up(given: argparse.Namespace) -> None:
     """Start a bed."""
-    config = BedConfig(
-        cluster=given.cluster,
-        nodes=given.nodes,
-        start_delay=given.start_delay,
-        stop_delay=given.stop_delay,
-        scrape_interval=given.scrape_interval,
-        history=given.history and given.history.absolute(),
-        api_port=given.api_port,
-        prometheus_port=given.prometheus_port,
-    )
+    config = config_of(given)
     if not given.detach:
         owner.hold(given.name, config, CONSOLE)
         return
     builds.ensure(CONSOLE)
-    owner.detach(given.name, _arguments(config))
+    owner.detach(given.name, words_of(config))
     _export(_find(given.name))
 
 
@@ -103,8 +94,22 @@ def _health(pid: int | None) -> str:
     return f"pid {pid}, {memory / 2**20:.0f} MiB"
 
 
-def _arguments(config: BedConfig) -> list[str]:
-    """Say a configuration in the words of `up`."""
+def config_of(given: argparse.Namespace) -> BedConfig:
+    """Read a configuration from the words of `up`."""
+    return BedConfig(
+        cluster=given.cluster,
+        nodes=given.nodes,
+        start_delay=given.start_delay,
+        stop_delay=given.stop_delay,
+        scrape_interval=given.scrape_interval,
+        history=given.history and given.history.absolute(),
+        api_port=given.api_port,
+        prometheus_port=given.prometheus_port,
+    )
+
+
+def words_of(config: BedConfig) -> list[str]:
+    """Say a configuration in the words of `up`; the opposite of `config_of`."""
     words = [
         f"--cluster={config.cluster}",
         f"--nodes={config.nodes}",
@@ -123,9 +128,10 @@ def _seconds(text: str) -> tuple[float, float]:
     return float(shortest), float(longest or shortest)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tests.bed", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+def parser() -> argparse.ArgumentParser:
+    """Describe the commands."""
+    whole = argparse.ArgumentParser(prog="python -m tests.bed", description=__doc__)
+    commands = whole.add_subparsers(required=True, metavar="COMMAND")
     for run in (build, up, down, status, env):
         command = commands.add_parser(run.__name__, help=run.__doc__, description=run.__doc__)
         command.set_defaults(run=run)
@@ -135,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--all", action="store_true", help="take down every bed")
         if run is up:
             _add_choices(command)
-    return parser
+    return whole
 
 
 def _add_choices(command: argparse.ArgumentParser) -> None:

@@ -29,6 +29,8 @@ class Bed:
 
     def __init__(self, config: BedConfig, ground: Ground, cluster: Cluster) -> None:
         """Prepare; `Bed.up` is the way to get a bed that runs."""
+        if config.history and not config.history.is_file():
+            raise BedError(f"there is no history at {config.history}")
         self.work = ground.work
         self.kubeconfig = ground.kubeconfig
         self.cluster = cluster.name
@@ -100,7 +102,10 @@ class Bed:
         path: str = "/metrics",
         labels: Mapping[str, str] | None = None,
     ) -> None:
-        """Let Prometheus scrape a page from now on; `name` is its job, `address` a host:port."""
+        """Let Prometheus scrape a page; `name` is its job, `address` a host:port.
+
+        Prometheus takes up changes of its targets every five seconds.
+        """
         prometheus.write_target(self._targets, name, address, path, labels or {})
 
     def unscrape(self, name: str) -> None:

@@ -1,30 +1,25 @@
-"""Build the programs of the bed once, into a cache outside the tree.
+"""Have every program of the bed built once, in a cache outside the tree.
 
-A build is a `go.mod` in the cache that names one module, and the ordinary `go build` of its
-packages. What is built stays built: a build that was stopped goes on with the next program.
+What is built stays built: a build that was stopped goes on with the next program. How one
+program is built is the business of `compiling`.
 """
 
 import contextlib
 import fcntl
-import json
 import os
-import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from tests.bed import golang
+from tests.bed import compiling, golang
 from tests.bed.errors import BedError
 from tests.bed.lifeline import Lifeline
-from tests.bed.processes import tail
 from tests.bed.progress import Progress
 from tests.bed.versions import COLD_BUILD_BYTES, MODULES, Module, module_of
 
 ALL = tuple(name for module in MODULES for name in module.programs)
-
-_STAGING = re.compile(r"^\s*(\S+) => \./staging/", re.MULTILINE)
 
 
 def cache() -> Path:
@@ -67,60 +62,11 @@ def ensure(console: Console, wanted: Sequence[str] = ALL) -> None:
         go = golang.find(cache())
         with Progress(console, done=len(wanted) - len(todo), total=len(wanted)) as progress:
             for program in todo:
-                _build(go, program, lifeline, progress)
-
-
-def _build(go: golang.Go, program: str, lifeline: Lifeline, progress: Progress) -> None:
-    module = module_of(program)
-    folder = cache() / module.key
-    log = folder / "logs" / f"{program}.log"
-    for each in (log.parent, folder / "bin"):
-        each.mkdir(parents=True, exist_ok=True)
-    if not (folder / "go.mod").exists():
-        (folder / "go.mod").write_text(_go_mod(go, module))
-    fresh = folder / "bin" / f".{program}"
-    stamps = " ".join(f"-X {name}={value}" for name, value in module.stamps.items())
-    argv: list[str | Path] = [
-        go.program,
-        "build",
-        "-trimpath",
-        "-tags",
-        module.tags,
-        "-ldflags",
-        f"-s -w {stamps}",
-    ]
-    log.write_text("")
-    process = lifeline.spawn(
-        [*argv, "-o", fresh, module.programs[program]],
-        log=log,
-        cwd=folder,
-        env=go.environment(),
-    )
-    if progress.follow(program, process, log):
-        raise BedError(f"building {program} failed; the end of {log}:\n{tail(log)}")
-    _copy_data(go, module, folder)
-    fresh.rename(folder / "bin" / program)
-
-
-def _go_mod(go: golang.Go, module: Module) -> str:
-    """Write a go.mod that requires the module and, where it needs them, its staging parts."""
-    found = json.loads(go.ask("mod", "download", "-json", f"{module.path}@{module.version}"))
-    theirs = Path(found["GoMod"]).read_text()
-    language = re.search(r"^go .+$", theirs, re.MULTILINE)
-    assert language, f"{module.path} states no Go version"
-    lines = [
-        f"module bed.invalid/{module.name}",
-        language[0],
-        f"require {module.path} {module.version}",
-        *(f"replace {x} => {x} {module.staging_version}" for x in _STAGING.findall(theirs)),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _copy_data(go: golang.Go, module: Module, folder: Path) -> None:
-    if module.data:
-        source = go.ask("list", "-m", "-f", "{{.Dir}}", module.path, cwd=folder)
-        shutil.copytree(Path(source, module.data), folder / "data", dirs_exist_ok=True)
+                module = module_of(program)
+                folder = cache() / module.key
+                compiling.build(
+                    go, module, program, folder=folder, lifeline=lifeline, show=progress
+                )
 
 
 @contextlib.contextmanager

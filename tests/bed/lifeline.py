@@ -7,6 +7,7 @@ the kernel kills tethered programs with their parent (Linux only, see `tether`).
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -71,6 +72,8 @@ class Lifeline:
             return
         self._watcher.stdin.close()
         for process in self._processes:  # only we can reap them, which the watcher waits for
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         with self._watcher.stderr as complaints:
             said = complaints.read()

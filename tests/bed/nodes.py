@@ -20,7 +20,7 @@ Seconds = tuple[float, float]
 # A whole trace's worth of replicas fits, whatever the pods request.
 CAPACITY = {"cpu": "1000", "memory": "4Ti", "pods": "5000"}
 
-NODE_STAGES = ("node/fast/node-initialize.yaml",)
+INITIALIZE_STAGE = "node/fast/node-initialize.yaml"
 HEARTBEAT_STAGE = "node/heartbeat-with-lease/node-heartbeat-with-lease.yaml"
 READY_STAGE = "pod/fast/pod-ready.yaml"
 COMPLETE_STAGE = "pod/fast/pod-complete.yaml"
@@ -29,7 +29,7 @@ DELETE_STAGE = "pod/fast/pod-delete.yaml"
 
 def stages(folder: Path, *, start: Seconds, stop: Seconds) -> str:
     """Read kwok's Stages and let pods take their time to start and to stop."""
-    unchanged = (*NODE_STAGES, HEARTBEAT_STAGE, COMPLETE_STAGE)
+    unchanged = (INITIALIZE_STAGE, HEARTBEAT_STAGE, COMPLETE_STAGE)
     documents = [_read(folder / name) for name in unchanged]
     documents.append(_delayed(_read(folder / READY_STAGE), start, START_DELAY, START_DELAY_MAX))
     documents.append(_delayed(_read(folder / DELETE_STAGE), stop, STOP_DELAY, STOP_DELAY_MAX))

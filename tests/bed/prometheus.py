@@ -6,7 +6,6 @@ from pathlib import Path
 
 import yaml
 
-from tests.bed.errors import BedError
 from tests.bed.ports import LOOPBACK
 from tests.bed.tools import Tool
 
@@ -42,8 +41,6 @@ def arguments(port: int, configuration_file: Path, data: Path) -> list[str]:
 
 def backfill(promtool: Tool, history: Path, data: Path) -> None:
     """Turn an OpenMetrics file with timestamps into blocks, before Prometheus starts."""
-    if not history.is_file():
-        raise BedError(f"there is no history at {history}")
     data.mkdir(exist_ok=True)
     promtool("tsdb", "create-blocks-from", "openmetrics", "--quiet", history, data)
 
