@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, NamedTuple
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
 Point = tuple[float, float]
 
 WIDTH: Final = 960
-HEIGHT: Final = 540
+HEIGHT: Final = 560
 LEFT: Final = 56
 RIGHT: Final = 24
-LOAD_PANEL: Final = (104, 324)  # top and bottom
-REPLICA_PANEL: Final = (378, 490)
+LOAD_PANEL: Final = (122, 340)  # top and bottom
+REPLICA_PANEL: Final = (394, 510)
 _TICK_HOURS: Final = 3
 _MOST_TICKS: Final = 5
 _STYLE: Final = """
@@ -95,7 +95,7 @@ def draw(run: Run) -> str:
     parts = [*_frame(run), *_load_panel(run), *_replica_panel(run)]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        f'width="{WIDTH}" height="{HEIGHT}" role="img" aria-label="{escape(run.title)}">\n'
+        f'width="{WIDTH}" height="{HEIGHT}" role="img" aria-label={quoteattr(run.title)}>\n'
         f"<style>{_STYLE}</style>\n" + "\n".join(parts) + "\n</svg>\n"
     )
 
@@ -127,7 +127,7 @@ def _load_panel(run: Run) -> list[str]:
     all_work = panel.points(lambda sample: sample.in_service + sample.waiting)
     capacity = panel.points(lambda sample: sample.ready * run.slots)
     return [
-        _text(LEFT, top - 14, "Requests", kind="panel"),
+        _text(LEFT, top - 12, "Requests", kind="panel"),
         *_grid(panel),
         _area(all_work, busy, "waiting", 0.9),
         _area(busy, [(x, bottom) for x, _ in busy], "busy", 0.75),
@@ -143,7 +143,7 @@ def _replica_panel(run: Run) -> list[str]:
     ready = _stairs(panel.points(lambda sample: sample.ready))
     wanted = _stairs(panel.points(lambda sample: sample.wanted))
     return [
-        _text(LEFT, top - 14, "Replicas", kind="panel"),
+        _text(LEFT, top - 12, "Replicas", kind="panel"),
         *_grid(panel),
         *_hours(panel),
         _area(ready, [(x, bottom) for x, _ in ready], "ready", 0.3),
@@ -158,7 +158,7 @@ def _fixed(panel: Panel) -> list[str]:
     y = panel.y(panel.run.fixed)
     label = f"a fixed fleet of equal service: {panel.run.fixed}"
     ends = [(float(LEFT), y), (float(WIDTH - RIGHT), y)]
-    return [_line(ends, "fixed", dashed=True), _text(WIDTH - RIGHT, y - 5, label, anchor="end")]
+    return [_line(ends, "fixed", dashed=True), _text(LEFT + 8, y - 6, label)]
 
 
 def _forecast(panel: Panel) -> list[list[Point]]:
@@ -197,7 +197,7 @@ def _hours(panel: Panel) -> list[str]:
 
 
 def _legend(entries: Iterable[tuple[str, str, bool]]) -> list[str]:
-    x, y, parts = float(LEFT), 74.0, []
+    x, y, parts = float(LEFT), 82.0, []
     for color, label, is_line in entries:
         height = 3 if is_line else 10
         parts.append(
