@@ -54,3 +54,28 @@ crds: $(READY)  ## Write the CRD anew, for kubectl and for the chart
 verify: crds  ## Fail if what is generated is not what is committed, or breaks a contract
 	git diff --exit-code -- crds helm/agentscaler/files
 	$(BIN)/pytest tests/contract
+
+BASE ?= python:3.12-slim
+IMAGE ?= agentscaler:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' operator/agentscaler/__init__.py)
+# The wheels must fit the base image: its Python, and the machine's kind of processor.
+IMAGE_PYTHON ?= 3.12
+PLATFORMS := $(foreach tag,manylinux_2_28 manylinux2014,--platform $(tag)_$(shell uname -m)) --platform any
+BUILDER ?= $(firstword $(foreach name,docker podman,$(shell command -v $(name))))
+
+WHEELS := wheels/.made
+
+$(WHEELS): requirements-image.lock pyproject.toml $(shell find operator -name '*.py')
+	@$(MAKE) --no-print-directory $(READY)
+	rm -rf wheels
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: \
+	  --python-version $(IMAGE_PYTHON) $(PLATFORMS) --dest wheels -r requirements-image.lock
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir wheels .
+	@touch $@
+
+.PHONY: wheels
+wheels: $(WHEELS)  ## Fetch and build all that the image installs, so that it builds without network
+
+.PHONY: image
+image: $(WHEELS)  ## Build the container image (IMAGE=name:tag BASE=python:3.12-slim BUILDER=docker|podman)
+	@test -n "$(BUILDER)" || { echo "make image needs docker or podman; neither is installed" >&2; exit 1; }
+	$(BUILDER) build --build-arg BASE=$(BASE) --file Containerfile --tag $(IMAGE) .

@@ -1,0 +1,25 @@
+{{/* The command line of the operator; `agentscaler run --help` describes each. */}}
+{{- define "agentscaler.args" -}}
+{{- $url := required "prometheus.url: set the address of your Prometheus, such as http://prometheus-operated.monitoring:9090" .Values.prometheus.url -}}
+- --prometheus-url={{ $url }}
+{{- with .Values.prometheus.bearerTokenSecret }}
+{{- if .name }}
+- --prometheus-bearer-token-file=/etc/agentscaler/prometheus-token/{{ .key }}
+{{- end }}
+{{- end }}
+{{- with .Values.prometheus.caSecret }}
+{{- if .name }}
+- --prometheus-ca-file=/etc/agentscaler/prometheus-ca/{{ .key }}
+{{- end }}
+{{- end }}
+{{- range .Values.prometheus.allowedServers }}
+- --allow-server={{ . }}
+{{- end }}
+{{- range .Values.watchNamespaces }}
+- --namespace={{ . }}
+{{- end }}
+- --lease-namespace={{ .Release.Namespace }}
+- --lease-name={{ .Values.leaderElection.leaseName }}
+- --listen=0.0.0.0:8080
+- --log-level={{ .Values.logLevel }}
+{{- end }}
