@@ -6,23 +6,26 @@ from pathlib import Path
 
 from tests.bed import Bed
 from tests.bed.companion import Companion
+from tests.bed.ports import LOOPBACK
 
 VALIDITY = "4h"
 
 
-def operator(bed: Bed, *, namespace: str, account: str) -> Companion:
-    """Prepare the operator, with no more rights than the chart gives its account."""
+def operator(bed: Bed, namespace: str, deployment: str) -> Companion:
+    """Prepare the operator as its Deployment says, with the rights of its service account."""
+    found = bed.kubectl(
+        "get", "deployment", deployment, f"--namespace={namespace}", "--output=json"
+    )
+    pod = json.loads(found)["spec"]["template"]["spec"]
     kubeconfig = bed.work / "operator.kubeconfig"
-    kubeconfig.write_text(_kubeconfig(bed, namespace, account))
+    kubeconfig.write_text(_kubeconfig(bed, namespace, pod["serviceAccountName"]))
+    of_chart = [each for each in pod["containers"][0]["args"] if not each.startswith("--listen")]
     return Companion(
         "operator",
         bed,
         [
-            *(Path(sys.executable).with_name("agentscaler"), "run"),
-            *("--kubeconfig", kubeconfig),
-            *("--prometheus-url", bed.prometheus_url),
-            *("--namespace", namespace),
-            *("--port", "{port}"),
+            *(Path(sys.executable).with_name("agentscaler"), "run", *of_chart),
+            *(f"--kubeconfig={kubeconfig}", f"--listen={LOOPBACK}:{{port}}"),
         ],
         probe="/readyz",
     )

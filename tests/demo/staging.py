@@ -1,6 +1,5 @@
 """Sets the stage, step by step; each step needs only what its arguments say."""
 
-import json
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import yaml
 from rich.console import Console
 
 from agentscaler import conventions
-from tests.bed import Bed, BedConfig, BedError, builds
+from tests.bed import Bed, BedConfig, builds
 from tests.bed.fleet import Fleet, FleetConfig
 from tests.bed.fleet.history import write_history
 from tests.bed.processes import wait_until
@@ -51,13 +50,11 @@ def set_up(exits: ExitStack, console: Console) -> Stage:
     with console.status("starting the cluster and Prometheus"):
         bed = exits.enter_context(bed_with(folder / "history.om", console))
     with console.status("installing the chart, applying the example"):
-        account = install(bed)
+        install(bed)
         apply_example(bed, target)
     with console.status("starting the agents and the operator"):
         fleet = exits.enter_context(Fleet.up(bed, load))
-        operator = exits.enter_context(
-            companions.operator(bed, namespace=SYSTEM_NAMESPACE, account=account)
-        )
+        operator = exits.enter_context(companions.operator(bed, SYSTEM_NAMESPACE, RELEASE))
         bed.scrape("operator", operator.address)
         api = exits.enter_context(companions.api_proxy(bed))
         watcher = Watcher(fleet, target, api=api.address, operator=operator.address)
@@ -90,22 +87,13 @@ def bed_with(history: Path, console: Console) -> Bed:
     return Bed.up(config, console)
 
 
-def install(bed: Bed) -> str:
-    """Install the chart; give the name of the operator's service account."""
+def install(bed: Bed) -> None:
+    """Install the chart."""
     bed.helm(
         *("install", RELEASE, str(CHART)),
         *("--namespace", SYSTEM_NAMESPACE, "--create-namespace"),
         *("--set", f"prometheus.url={bed.prometheus_url}"),
     )
-    found = bed.kubectl(
-        "get", "serviceaccounts", f"--namespace={SYSTEM_NAMESPACE}",
-        "--selector=app.kubernetes.io/name=agentscaler", "--output=json",
-    )  # fmt: skip
-    accounts = json.loads(found)["items"]
-    if len(accounts) != 1:
-        raise BedError(f"the chart has {len(accounts)} service accounts, not one")
-    name: str = accounts[0]["metadata"]["name"]
-    return name
 
 
 def example_target() -> Target:
