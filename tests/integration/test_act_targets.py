@@ -208,6 +208,20 @@ async def test_target_is_unknown_while_its_kind_cannot_be_listed(tmp_path: Path)
         assert it.find().replicas == 3
 
 
+async def test_defect_of_whoever_is_told_is_not_kept_quiet(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(key: TargetKey) -> None:
+        raise RuntimeError(f"a defect at {key.name}")
+
+    async with connected(tmp_path) as (server, api):
+        server.objects.put("deployments", deployment(3))
+        targets = Targets(api, clock=HurriedClock(), on_change=fail)
+        await targets.follow([DEPLOYMENT])
+        await until(lambda: "a defect at agent" in caplog.text)
+        await targets.close()
+
+
 def autoscaler(name: str, target: str) -> dict[str, Any]:
     target_ref = {"apiVersion": "apps/v1", "kind": "Deployment", "name": target}
     metadata = {"namespace": "agents", "name": name}

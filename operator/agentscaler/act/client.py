@@ -152,7 +152,8 @@ class Api:
 
     async def _open(self, call: Call, patience: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
         """Send until an answer comes that is no excuse; raise what it refuses with."""
-        for retries_left in range(_RETRIES, -1, -1):
+        retries_left = _RETRIES
+        while True:
             await self._throttle.turn()
             if call.writes and not self._may_write():
                 raise LeadershipLostError(f"{call.doing}: another replica may be writing")
@@ -163,8 +164,8 @@ class Api:
                     return response
                 said = await response.read()
             if not retries_left or not await self._amended(response):
-                break
-        raise refusal(response.status, said)
+                raise refusal(response.status, said)
+            retries_left -= 1
 
     async def _send(self, call: Call, patience: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
         serialized = await self._client.param_serialize(

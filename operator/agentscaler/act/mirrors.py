@@ -1,8 +1,9 @@
 """One resource followed where the operator may look: the whole cluster, or some namespaces."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from agentscaler.act.calls import Body
 from agentscaler.act.client import Api
@@ -11,8 +12,10 @@ from agentscaler.act.places import Resource
 from agentscaler.clock import Clock
 from agentscaler.errors import ClusterError
 
+logger: Final = logging.getLogger(__name__)
+
 T = TypeVar("T")
-_EVERYWHERE = ""
+_EVERYWHERE: Final = ""
 
 
 class Mirrors(Generic[T]):
@@ -38,19 +41,17 @@ class Mirrors(Generic[T]):
 
     def start(self) -> None:
         """Begin to follow, in tasks of their own."""
-        self._tasks = [
-            asyncio.create_task(mirror.run(), name=f"follow {mirror.place.path}")
-            for mirror in self._mirrors.values()
-        ]
+        for mirror in self._mirrors.values():
+            task = asyncio.create_task(mirror.run(), name=f"follow {mirror.place.path}")
+            task.add_done_callback(_tell_of_a_defect)
+            self._tasks.append(task)
 
     async def stop(self) -> None:
         """Stop following; what was seen stays known."""
         for task in self._tasks:
             task.cancel()
-        for ended in await asyncio.gather(*self._tasks, return_exceptions=True):
-            if isinstance(ended, Exception):
-                raise ended
-        self._tasks = []
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
 
     async def settled(self) -> None:
         """Wait until each has been listed, or failed to be, once."""
@@ -82,6 +83,12 @@ class Mirrors(Generic[T]):
         if not mirror.synced:
             raise _again(mirror.trouble or ClusterError(f"{mirror.place.what}: not listed yet"))
         return mirror.kept.get((namespace, name))
+
+
+def _tell_of_a_defect(task: asyncio.Task[None]) -> None:
+    """Say at once that following has ended, which nothing in the cluster can bring about."""
+    if not task.cancelled():
+        logger.critical("%s ended", task.get_name(), exc_info=task.exception())
 
 
 def _again(error: ClusterError) -> ClusterError:
