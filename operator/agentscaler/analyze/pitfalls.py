@@ -131,15 +131,6 @@ def idle_fallback(spec: PolicySpec, _now: datetime) -> Found:
         )
 
 
-def idle_secret(spec: PolicySpec, _now: datetime) -> Found:
-    """Find credentials without the address they belong to."""
-    if spec.prometheus.auth_secret_ref is not None and spec.prometheus.server_address is None:
-        yield Problem(
-            ("spec", "prometheus", "authSecretRef"),
-            "is not used without an address: set prometheus.serverAddress, or remove it",
-        )
-
-
 def odd_queries(spec: PolicySpec, _now: datetime) -> Found:
     """Find a query that is not one number, or no ratio where a percentage is its limit."""
     for path, query in queries_of(spec):
@@ -189,5 +180,5 @@ def queries_of(spec: PolicySpec) -> Iterator[tuple[Path, str]]:
 
 CHECKS: Final[tuple[Callable[[PolicySpec, datetime], Found], ...]] = (
     slow_model, idle_cooldown, no_step, short_sight, no_room, unseen_work, unknown_capacity,
-    idle_fallback, idle_secret, odd_queries, self_locking_gate,
+    idle_fallback, odd_queries, self_locking_gate,
 )  # fmt: skip

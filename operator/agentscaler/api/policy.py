@@ -83,7 +83,9 @@ class PrometheusSource(Model):
         "http://thanos.monitoring:9090. It must be on the operator's list of allowed "
         "addresses. Default: the operator's own.",
     )
-    auth_secret_ref: SecretRef | None = Field(None, description="Credentials for `serverAddress`.")
+    auth_secret_ref: SecretRef | None = Field(
+        None, description="Credentials for the server, in place of the operator's own."
+    )
 
 
 class PredictionMode(StrEnum):
