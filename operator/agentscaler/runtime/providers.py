@@ -8,7 +8,7 @@ HTTP transport (sees every attempt).
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from http import HTTPStatus
@@ -145,7 +145,7 @@ class ProviderMeter:
 
     def watch(
         self, create: Callable[Params, Awaitable[Answer]], operation: str = "chat"
-    ) -> Callable[Params, Awaitable[Answer]]:
+    ) -> Callable[Params, Coroutine[Any, Any, Answer]]:
         """Wrap a client's method, such as `client.chat.completions.create`.
 
         A streamed answer is under way until it is read to its end or closed.

@@ -34,7 +34,10 @@ def metered(meter: ProviderMeter, transport: Transport) -> Transport:
         except BaseException as error:
             call.fail(error)
             raise
-        response.stream = _counted_body(response, call)
+        if response.is_closed:  # read already, as those of caches are: nobody will close it
+            call.end(outcome_of_status(response.status_code))
+        else:
+            response.stream = _counted_body(response, call)
         return response
 
     open_transport.handle_async_request = counted
