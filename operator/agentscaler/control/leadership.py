@@ -1,0 +1,162 @@
+"""Which replica of the operator may write: a Lease, held by one at a time.
+
+Never compares clocks of two machines: another holder is dead when its Lease has not changed for a
+whole lease duration of our own monotonic time. A holder stops writing at the end of its validity,
+counted from before its last successful request, which is earlier than anybody else may take over.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TypeVar
+
+from agentscaler.act.leases import Lease
+from agentscaler.clock import Clock
+from agentscaler.errors import ClusterError, LeadershipLostError
+
+T = TypeVar("T")
+Read = Callable[[], Awaitable[Lease | None]]
+"""Gives the Lease, or None if nobody has ever written it; raises ClusterError."""
+Write = Callable[[Lease], Awaitable[Lease]]
+"""Creates the Lease or replaces the version that was read; raises ClusterError if it changed."""
+
+_NEVER = float("-inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How long a Lease lasts, until when its holder may write, how often each side asks."""
+
+    duration: timedelta = timedelta(seconds=15)
+    renew_deadline: timedelta = timedelta(seconds=10)
+    renew_every: timedelta = timedelta(seconds=2)
+    seek_every: timedelta = timedelta(seconds=1)
+    request_timeout: timedelta = timedelta(seconds=3)
+
+
+class Elector:
+    """Seeks the Lease, keeps it while there is work, gives it back."""
+
+    def __init__(
+        self, identity: str, read: Read, write: Write, *, clock: Clock, terms: Terms | None = None
+    ) -> None:
+        self._identity = identity
+        self._read = read
+        self._write = write
+        self._clock = clock
+        self._terms = terms or Terms()
+        self._valid_until = _NEVER
+        self._lease: Lease | None = None
+        self._unchanged_since = 0.0
+
+    @property
+    def holder(self) -> str:
+        """Name who holds the Lease, as last seen; empty for nobody."""
+        return self._lease.holder if self._lease else ""
+
+    def may_write(self, margin: timedelta = timedelta(0)) -> bool:
+        """Tell whether a write that takes up to `margin` is sure to end before our right to it."""
+        return self._clock.monotonic() + margin.total_seconds() < self._valid_until
+
+    async def lead(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Wait for the Lease, run `work` while it is held, and give it back when work is done.
+
+        Raises LeadershipLostError once the right to write is lost: the process has to end, for
+        what it holds in memory is no longer the truth.
+        """
+        while not await self._seek():
+            await self._clock.sleep(self._terms.seek_every.total_seconds() * _jitter())
+        working = asyncio.ensure_future(work())
+        try:
+            await self._keep(working)
+        finally:
+            working.cancel()
+            await asyncio.wait({working})
+            await self._release()
+
+    async def _keep(self, working: "asyncio.Future[None]") -> None:
+        while not working.done():
+            await asyncio.wait({working}, timeout=self._terms.renew_every.total_seconds())
+            if not working.done() and not await self._renew() and not self.may_write():
+                raise LeadershipLostError(f"the lease is held by {self.holder or 'nobody'}")
+        working.result()
+
+    async def _seek(self) -> bool:
+        """Try once to become the holder."""
+        before = self._clock.monotonic()
+        try:
+            found = await self._within(self._read())
+            if found is not None and not self._is_free(found):
+                return False
+            self._lease = await self._within(self._write(self._claim(found)))
+        except (ClusterError, TimeoutError):
+            return False
+        self._prolong(before)
+        return True
+
+    async def _renew(self) -> bool:
+        """Try once to stay the holder."""
+        if self._lease is None:
+            return False
+        before = self._clock.monotonic()
+        try:
+            renewed = replace(self._lease, renewed_at=self._clock.now())
+            self._lease = await self._within(self._write(renewed))
+        except (ClusterError, TimeoutError):
+            await self._look_again()
+            return False
+        self._prolong(before)
+        return True
+
+    async def _look_again(self) -> None:
+        """See after a failed renewal whose the Lease is; the next try builds on what is found."""
+        try:
+            found = await self._within(self._read())
+        except (ClusterError, TimeoutError):
+            return
+        if found is None or found.holder != self._identity:
+            self._valid_until = _NEVER  # somebody else took it, or it was deleted
+        self._lease = found
+
+    async def _release(self) -> None:
+        """Give the Lease back, so that the next holder need not wait for it to run out."""
+        valid, self._valid_until = self.may_write(), _NEVER
+        if not valid or self._lease is None:
+            return
+        try:
+            self._lease = await self._within(self._write(replace(self._lease, holder="")))
+        except (ClusterError, TimeoutError):
+            return
+
+    def _is_free(self, found: Lease) -> bool:
+        now = self._clock.monotonic()
+        if self._lease != found:
+            self._lease, self._unchanged_since = found, now
+        is_dead = now - self._unchanged_since > found.duration_seconds
+        return found.holder in {"", self._identity} or is_dead
+
+    def _claim(self, found: Lease | None) -> Lease:
+        now = self._clock.now()
+        taken_over = found is not None and found.holder != self._identity
+        return Lease(
+            holder=self._identity,
+            duration_seconds=round(self._terms.duration.total_seconds()),
+            acquired_at=now,
+            renewed_at=now,
+            transitions=found.transitions + taken_over if found else 0,
+            resource_version=found.resource_version if found else "",
+        )
+
+    def _prolong(self, before: float) -> None:
+        self._valid_until = before + self._terms.renew_deadline.total_seconds()
+
+    async def _within(self, request: Awaitable[T]) -> T:
+        # Not wait_for: before Python 3.12 it loses a cancellation that meets the answer.
+        async with asyncio.timeout(self._terms.request_timeout.total_seconds()):
+            return await request
+
+
+def _jitter() -> float:
+    return random.uniform(0.8, 1.2)  # noqa: S311  (keeps replicas from asking in step)

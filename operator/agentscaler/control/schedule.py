@@ -1,0 +1,56 @@
+"""When each policy is due: all policies of one interval together, new and changed ones at once.
+
+One pass serves all that are due, because the metrics of a thousand policies cost one query. The
+start of the rounds is shifted at random for each process, so that operators do not ask in step.
+"""
+
+import heapq
+from collections.abc import Iterable
+from math import floor
+
+
+class Schedule:
+    """The due times of all policies, in seconds of a monotonic clock."""
+
+    def __init__(self, phase: float) -> None:
+        self._phase = phase
+        self._due: dict[str, float] = {}
+        self._heap: list[tuple[float, str]] = []
+
+    def at_once(self, key: str, now: float) -> None:
+        """Make a policy due now, unless it is already overdue."""
+        self._set(key, min(now, self._due.get(key, now)))
+
+    def after(self, key: str, interval: float, now: float) -> None:
+        """Make a policy due at the next round of its interval."""
+        rounds = floor((now - self._phase) / interval) + 1
+        self._set(key, self._phase + rounds * interval)
+
+    def forget(self, key: str) -> None:
+        """Drop a policy."""
+        self._due.pop(key, None)
+
+    def take_due(self, now: float) -> list[str]:
+        """Give the policies that are due, which are scheduled no more until told so again."""
+        due = []
+        while self._heap and self._heap[0][0] <= now:
+            at, key = heapq.heappop(self._heap)
+            if self._due.get(key) == at:
+                del self._due[key]
+                due.append(key)
+        return due
+
+    def next_due(self) -> float | None:
+        """Tell when the next policy is due."""
+        while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def keys(self) -> Iterable[str]:
+        """Give all policies that have a due time."""
+        return self._due.keys()
+
+    def _set(self, key: str, at: float) -> None:
+        if self._due.get(key) != at:
+            self._due[key] = at
+            heapq.heappush(self._heap, (at, key))

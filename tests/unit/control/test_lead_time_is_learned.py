@@ -1,0 +1,57 @@
+"""The time from asking for replicas to having them ready."""
+
+from datetime import UTC, datetime, timedelta
+
+from agentscaler.control.leadtime import LeadTime
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+def start(lead: LeadTime, seconds: float, *, goal: int = 2) -> None:
+    lead.asked(goal, NOON)
+    lead.seen(goal, goal, NOON + seconds * SECOND)
+
+
+def test_nothing_is_known_at_first() -> None:
+    assert LeadTime().value() is None
+
+
+def test_recorded_value_counts_until_a_start_was_seen() -> None:
+    lead = LeadTime(recorded=40 * SECOND)
+    assert lead.value() == 40 * SECOND
+    start(lead, 30)
+    assert lead.value() == 30 * SECOND
+
+
+def test_value_is_the_95th_percentile_of_the_last_twenty() -> None:
+    lead = LeadTime()
+    for seconds in (999, *range(1, 21)):
+        start(lead, seconds)
+    assert lead.value() == 19 * SECOND
+
+
+def test_start_is_measured_until_all_are_ready() -> None:
+    lead = LeadTime()
+    lead.asked(5, NOON)
+    lead.seen(5, 4, NOON + 10 * SECOND)
+    assert lead.value() is None
+    lead.seen(5, 5, NOON + 25 * SECOND)
+    lead.seen(5, 5, NOON + 99 * SECOND)
+    assert lead.value() == 25 * SECOND
+
+
+def test_second_request_is_measured_from_the_first() -> None:
+    lead = LeadTime()
+    lead.asked(5, NOON)
+    lead.asked(7, NOON + 20 * SECOND)
+    lead.seen(7, 7, NOON + 50 * SECOND)
+    assert lead.value() == 50 * SECOND
+
+
+def test_request_taken_back_is_no_start() -> None:
+    lead = LeadTime()
+    lead.asked(5, NOON)
+    lead.seen(3, 3, NOON + 10 * SECOND)
+    lead.seen(5, 5, NOON + 20 * SECOND)
+    assert lead.value() is None

@@ -1,0 +1,240 @@
+"""The Lease: one holder at a time, whatever fails; taken over in time, given back at the end."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from agentscaler.act.leases import Lease
+from agentscaler.control.leadership import Elector, Terms
+from agentscaler.errors import ClusterError, ConflictError, LeadershipLostError
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+FAST = Terms(
+    duration=timedelta(seconds=1),
+    renew_deadline=timedelta(seconds=0.6),
+    renew_every=timedelta(seconds=0.02),
+    seek_every=timedelta(seconds=0.02),
+    request_timeout=timedelta(seconds=0.1),
+)
+
+
+class HandClock:
+    """A clock that the test turns; sleeping turns it too."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def now(self) -> datetime:
+        return NOON + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+        await asyncio.sleep(0)
+
+
+class Shelf:
+    """Where the one Lease lies, with the API server's rule about versions."""
+
+    def __init__(self) -> None:
+        self.lease: Lease | None = None
+        self.version = 0
+        self.failing = False
+        self.hanging = False
+        self.writes: list[str] = []
+
+    async def read(self) -> Lease | None:
+        await self._trouble()
+        return self.lease
+
+    async def write(self, lease: Lease) -> Lease:
+        await self._trouble()
+        known = self.lease.resource_version if self.lease else ""
+        if lease.resource_version != known:
+            raise ConflictError("changed")
+        self.version += 1
+        self.lease = replace(lease, resource_version=str(self.version))
+        self.writes.append(lease.holder)
+        return self.lease
+
+    async def _trouble(self) -> None:
+        if self.failing:
+            raise ClusterError("down")
+        if self.hanging:
+            await asyncio.sleep(3600)
+
+
+def elector(name: str, shelf: Shelf, clock: HandClock) -> Elector:
+    return Elector(name, shelf.read, shelf.write, clock=clock, terms=FAST)
+
+
+async def until_cancelled() -> None:
+    await asyncio.sleep(3600)
+
+
+async def led(task: "asyncio.Task[None]", who: Elector) -> None:
+    """Wait until `who` leads."""
+    while not who.may_write():
+        assert not task.done()
+        await asyncio.sleep(0.001)
+
+
+async def end(*tasks: "asyncio.Task[None]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_first_one_leads_and_the_second_waits() -> None:
+    shelf, clock = Shelf(), HandClock()
+    one, two = elector("one", shelf, clock), elector("two", shelf, clock)
+    first = asyncio.create_task(one.lead(until_cancelled))
+    await led(first, one)
+    assert not await two._seek()
+    assert (one.holder, two.holder, two.may_write()) == ("one", "one", False)
+    await end(first)
+
+
+async def test_work_that_ends_gives_the_lease_back_at_once() -> None:
+    shelf, clock = Shelf(), HandClock()
+    one, two = elector("one", shelf, clock), elector("two", shelf, clock)
+    done: list[str] = []
+
+    async def work() -> None:
+        done.append("work")
+
+    await one.lead(work)
+    assert (done, one.may_write(), one.holder) == (["work"], False, "")
+    assert await two._seek()
+    assert shelf.lease is not None
+    assert (shelf.lease.holder, shelf.lease.transitions) == ("two", 1)
+
+
+async def test_dead_holder_is_replaced_only_after_a_whole_duration_of_our_own_time() -> None:
+    shelf, clock = Shelf(), HandClock()
+    await elector("dead", shelf, clock)._seek()
+    two = elector("two", shelf, clock)
+    assert not await two._seek()
+    clock.seconds += 1.0
+    assert not await two._seek()
+    clock.seconds += 0.001
+    assert await two._seek()
+
+
+async def test_clock_of_the_other_machine_does_not_matter() -> None:
+    shelf, clock = Shelf(), HandClock()
+    await elector("ahead", shelf, clock)._seek()
+    assert shelf.lease is not None
+    shelf.lease = replace(shelf.lease, renewed_at=NOON - timedelta(days=1))
+    assert not await elector("two", shelf, clock)._seek()
+
+
+async def test_renewing_holder_stays() -> None:
+    shelf, clock = Shelf(), HandClock()
+    one, two = elector("one", shelf, clock), elector("two", shelf, clock)
+    first = asyncio.create_task(one.lead(until_cancelled))
+    await led(first, one)
+    for _ in range(20):
+        clock.seconds += 0.3
+        await asyncio.sleep(0.04)
+        assert not await two._seek()
+    assert one.may_write()
+    await end(first)
+
+
+@pytest.mark.parametrize("fault", ["failing", "hanging"])
+async def test_holder_stops_before_anybody_may_take_over(fault: str) -> None:
+    shelf, clock = Shelf(), HandClock()
+    one, two = elector("one", shelf, clock), elector("two", shelf, clock)
+    first = asyncio.create_task(one.lead(until_cancelled))
+    await led(first, one)
+    await two._seek()
+    setattr(shelf, fault, True)
+    clock.seconds += 0.7  # beyond the renew deadline, before the duration
+    assert not one.may_write()
+    with pytest.raises(LeadershipLostError):
+        await asyncio.wait_for(first, 2)
+    setattr(shelf, fault, False)
+    assert not await two._seek()
+
+
+async def test_passing_fault_is_survived() -> None:
+    shelf, clock = Shelf(), HandClock()
+    one = elector("one", shelf, clock)
+    first = asyncio.create_task(one.lead(until_cancelled))
+    await led(first, one)
+    shelf.failing = True
+    await asyncio.sleep(0.05)
+    shelf.failing = False
+    clock.seconds += 0.3
+    await asyncio.sleep(0.05)
+    clock.seconds += 0.4
+    assert one.may_write()
+    await end(first)
+
+
+async def test_lease_taken_by_another_ends_the_right_at_once() -> None:
+    shelf, clock = Shelf(), HandClock()
+    one = elector("one", shelf, clock)
+    first = asyncio.create_task(one.lead(until_cancelled))
+    await led(first, one)
+    assert shelf.lease is not None
+    shelf.lease = replace(shelf.lease, holder="thief", resource_version="99")
+    with pytest.raises(LeadershipLostError, match="held by thief"):
+        await asyncio.wait_for(first, 2)
+    assert not one.may_write()
+    assert shelf.lease.holder == "thief"
+
+
+async def test_deleted_lease_ends_the_right() -> None:
+    shelf, clock = Shelf(), HandClock()
+    one = elector("one", shelf, clock)
+    first = asyncio.create_task(one.lead(until_cancelled))
+    await led(first, one)
+    shelf.lease = None
+    with pytest.raises(LeadershipLostError, match="held by nobody"):
+        await asyncio.wait_for(first, 2)
+
+
+async def test_failure_of_the_work_is_passed_on_and_the_lease_given_back() -> None:
+    shelf, clock = Shelf(), HandClock()
+
+    async def work() -> None:
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        await elector("one", shelf, clock).lead(work)
+    assert shelf.writes == ["one", ""]
+
+
+async def test_release_that_fails_is_left_to_run_out() -> None:
+    shelf, clock = Shelf(), HandClock()
+
+    async def work() -> None:
+        shelf.failing = True
+
+    await elector("one", shelf, clock).lead(work)
+    assert shelf.writes == ["one"]
+
+
+async def test_margin_shortens_the_right_to_write() -> None:
+    shelf, clock = Shelf(), HandClock()
+    one = elector("one", shelf, clock)
+    await one._seek()
+    assert one.may_write(timedelta(seconds=0.5))
+    assert not one.may_write(timedelta(seconds=0.6))
+    assert one._lease is not None
+    one._lease = None
+    assert not await one._renew()
+
+
+async def test_race_for_a_free_lease_has_one_winner() -> None:
+    shelf, clock = Shelf(), HandClock()
+    rivals = [elector(str(number), shelf, clock) for number in range(8)]
+    won = await asyncio.gather(*(rival._seek() for rival in rivals))
+    assert sum(won) == 1
+    assert [rival.may_write() for rival in rivals].count(True) == 1
