@@ -25,6 +25,7 @@ EXAMPLE = ROOT / "examples" / "quickstart"
 PATCH = Path(__file__).with_name("policy.yaml")
 RELEASE = "agentscaler"
 SYSTEM_NAMESPACE = "agentscaler-system"
+NAMESPACE = "agents"
 # From writing the history until the first decision, with everything built: the midnight of the
 # demo's day is set to come then.
 SETUP_SECONDS = 25.0
@@ -101,7 +102,7 @@ def example_target() -> Target:
     documents = [each for path in sorted(EXAMPLE.glob("*.yaml")) for each in _read(path)]
     policy = next(each for each in documents if each["kind"] == conventions.KIND)
     return Target(
-        namespace=policy["metadata"]["namespace"],
+        namespace=NAMESPACE,
         deployment=policy["spec"]["scaleTargetRef"]["name"],
         policy=policy["metadata"]["name"],
     )
@@ -109,14 +110,14 @@ def example_target() -> Target:
 
 def apply_example(bed: Bed, target: Target) -> None:
     """Apply the example, with the demo's short times."""
-    bed.kubectl("apply", f"--filename={EXAMPLE}")
+    in_namespace = f"--namespace={target.namespace}"
+    bed.kubectl("create", "namespace", target.namespace)
+    bed.kubectl("apply", in_namespace, f"--filename={EXAMPLE}")
     bed.kubectl(
-        *("patch", conventions.PLURAL, target.policy, f"--namespace={target.namespace}"),
+        *("patch", conventions.PLURAL, target.policy, in_namespace),
         *("--type=merge", f"--patch-file={PATCH}"),
     )
-    bed.kubectl(
-        "rollout", "status", f"deployment/{target.deployment}", f"--namespace={target.namespace}"
-    )
+    bed.kubectl("rollout", "status", f"deployment/{target.deployment}", in_namespace)
 
 
 def await_decision(watcher: Watcher) -> None:
