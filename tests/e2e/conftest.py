@@ -1,13 +1,40 @@
-"""A real cluster for all end-to-end tests of a run."""
+"""The cluster that all end-to-end tests share: a bed with the chart installed.
+
+Each test makes its own namespace; nothing else may be left behind, for the bed is one for all.
+"""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.bed import Bed
 
+CHART = Path(__file__).parents[2] / "helm" / "agentscaler"
+RELEASE = "agentscaler"
+SYSTEM_NAMESPACE = "agentscaler-system"
+
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Bed]:
+    """Start a cluster with a Prometheus, and take it down at the end."""
     with Bed.up() as bed:
         yield bed
+
+
+@pytest.fixture(scope="session")
+def installed(cluster: Bed) -> Iterator[Bed]:
+    """Install the chart without replicas: the CRD and the rights, while tests run the operator.
+
+    It takes over a CRD that a test has applied by itself before.
+    """
+    cluster.helm(
+        "install", RELEASE, str(CHART), "--namespace", SYSTEM_NAMESPACE, "--create-namespace",
+        "--take-ownership",
+        "--set", f"replicas=0,prometheus.url={cluster.prometheus_url}",
+    )  # fmt: skip
+    cluster.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=30s")
+    yield cluster
+    cluster.helm("uninstall", RELEASE, "--namespace", SYSTEM_NAMESPACE)
+    cluster.kubectl("delete", "crd", "agentscalingpolicies.agentscaler.dev", "--wait=true")
+    cluster.kubectl("delete", "namespace", SYSTEM_NAMESPACE, "--wait=false")
