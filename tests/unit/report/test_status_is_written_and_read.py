@@ -1,0 +1,181 @@
+"""When a status is written, as which patch, and how it is read back."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agentscaler.api.signals import SignalName
+from agentscaler.api.status import Outcome, PolicyStatus
+from agentscaler.report import composing, status
+from tests.unit.report.scenes import BUSY, FACTS, MINUTE, NOON, decided, policy, seen
+from tests.unit.report.statuses import statuses
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+FEW = settings(max_examples=30)  # each example is a whole status: big, and varied in itself
+FIELDS = [field.alias or name for name, field in PolicyStatus.model_fields.items()]
+
+
+def merged(document: Any, patch: Any) -> Any:
+    """Apply a JSON merge patch as RFC 7386 words it."""
+    if not isinstance(patch, dict):
+        return patch
+    target = dict(document) if isinstance(document, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            target.pop(key, None)
+        else:
+            target[key] = merged(target.get(key), value)
+    return target
+
+
+def standing() -> PolicyStatus:
+    return composing.decided(PolicyStatus(), policy(), seen(), decided(policy(), seen()), FACTS)
+
+
+@FEW
+@given(statuses)
+def test_status_reads_back_as_it_was_written(written: PolicyStatus) -> None:
+    recorded = status.read(status.dump(written))
+    assert recorded.status == written
+    assert recorded.dropped == ()
+
+
+@FEW
+@given(statuses, statuses)
+def test_patch_turns_the_old_document_into_the_new_one(
+    old: PolicyStatus, new: PolicyStatus
+) -> None:
+    assert merged(status.dump(old), status.patch(old, new)) == status.dump(new)
+
+
+@FEW
+@given(statuses)
+def test_patch_is_empty_when_nothing_changed(same: PolicyStatus) -> None:
+    assert status.patch(same, same) == {}
+
+
+@FEW
+@given(statuses, statuses)
+def test_material_change_makes_a_patch(old: PolicyStatus, new: PolicyStatus) -> None:
+    if status.is_material(old, new):
+        assert status.patch(old, new)
+
+
+@FEW
+@given(statuses, statuses)
+def test_heartbeat_writes_whatever_differs(old: PolicyStatus, new: PolicyStatus) -> None:
+    differs = old.model_copy(update={"last_update_time": new.last_update_time}) != new
+    assert status.is_material(old, new, age=status.HEARTBEAT) is differs
+
+
+@FEW
+@given(statuses)
+def test_unchanged_status_is_never_material(same: PolicyStatus) -> None:
+    assert not status.is_material(same, same, age=timedelta(days=1))
+
+
+@FEW
+@given(ANYTHING | st.dictionaries(st.sampled_from(FIELDS), ANYTHING, max_size=5))
+def test_foreign_status_never_raises(raw: object) -> None:
+    recorded = status.read(raw)
+    status.dump(recorded.status)
+
+
+@FEW
+@given(statuses, st.sampled_from(FIELDS), ANYTHING)
+def test_damage_of_one_field_spares_the_others(
+    written: PolicyStatus, field: str, damage: object
+) -> None:
+    document = {**status.dump(written), field: damage}
+    left = status.dump(status.parse_status(document))
+    told = {field, "story"}
+    assert {key: value for key, value in left.items() if key not in told} == {
+        key: value for key, value in status.dump(written).items() if key not in told
+    }
+
+
+def test_wiggling_readings_are_not_material() -> None:
+    old = standing()
+    again = seen({**BUSY, SignalName.QUEUE_DEPTH: 13.0}, at=NOON + MINUTE)
+    new = composing.decided(old, policy(), again, decided(policy(), again), FACTS)
+    assert new != old
+    assert not status.is_material(old, new, age=MINUTE)
+    assert status.is_material(old, new, age=5 * MINUTE)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda old: {"desired_replicas": 9},
+        lambda old: {"current_replicas": 9},
+        lambda old: {"ready_replicas": 9},
+        lambda old: {"observed_generation": 9},
+        lambda old: {"mode": "Paused"},
+        lambda old: {"lead_time": "50s"},
+        lambda old: {"slots_per_replica": ""},
+        lambda old: {"decision": old.decision.model_copy(update={"reason": "Other"})},
+        lambda old: {"conditions": old.conditions[1:]},
+        lambda old: {"history": ()},
+        lambda old: {"history": (old.history[0].model_copy(update={"outcome": Outcome.APPLIED}),)},
+        lambda old: {"last_scale_up_time": NOON},
+    ],
+    ids=[
+        "desired",
+        "current",
+        "ready",
+        "generation",
+        "mode",
+        "lead-time",
+        "slots-forgotten",
+        "reason",
+        "condition",
+        "history",
+        "outcome",
+        "last-scale-up",
+    ],
+)
+def test_change_is_material_at_once(change: Callable[[Any], dict[str, Any]]) -> None:
+    old = standing()
+    assert status.is_material(old, old.model_copy(update=change(old)))
+
+
+def test_story_is_written_but_not_kept() -> None:
+    written = status.dump(standing())
+    assert written["story"][0].startswith("Replicas: 4 asked for")
+    assert status.parse_status(written).story == ()
+
+
+def test_patch_carries_only_the_readings_that_changed() -> None:
+    old = standing()
+    new = old.model_copy(update={"signals": {**old.signals, "queueDepth": "13"}})
+    assert status.patch(old, new)["signals"] == {"queueDepth": "13"}
+
+
+def test_damaged_entry_of_the_history_is_dropped_alone() -> None:
+    document = status.dump(standing())
+    document["history"] = [{"id": "x"}, *document["history"], "nonsense"]
+    recorded = status.read(document)
+    assert recorded.status == standing()
+    assert any(reason.startswith("status.history.0.") for reason in recorded.dropped)
+    assert any(reason.startswith("status.history.2:") for reason in recorded.dropped)
+
+
+def test_status_of_another_kind_is_dropped_with_its_reason() -> None:
+    assert status.read(None) == status.Recorded(PolicyStatus())
+    assert status.read(["x"]) == status.Recorded(PolicyStatus(), ("status: no object but list",))
+
+
+def test_endless_text_is_cut_instead_of_refused() -> None:
+    long = PolicyStatus(message="x" * 2000)
+    assert len(long.message) == 1024
+    assert long.message.endswith("…")
