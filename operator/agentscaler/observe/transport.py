@@ -11,7 +11,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 from urllib3 import Retry
 
 from agentscaler.clock import Clock
-from agentscaler.errors import BadResponseError, SourceTimeoutError
+from agentscaler.errors import BadResponseError, SourceTimeoutError, SourceUnavailableError
 from agentscaler.observe.credentials import Credentials, tls_context
 
 TENANT_HEADER: Final = "X-Scope-OrgID"
@@ -75,6 +75,8 @@ class BearerAuth(AuthBase):
         now = self._clock.monotonic()
         if self._file is not None and now - self._read_at >= _TOKEN_SECONDS:
             self._token, self._read_at = self._file.read_text().strip(), now
+        if not self._token.isprintable():  # the library would refuse it, and show it
+            raise SourceUnavailableError("the token has a line break in it")
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
 
