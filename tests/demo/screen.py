@@ -17,6 +17,7 @@ from tests.demo.watching import Moment
 COLUMNS = 72  # twenty minutes of the day each
 LINE_SECONDS = 10.0
 LOAD_LINES = 6
+FORECAST_LINES = 3
 REPLICA_LINES = 4
 BUSY, WAITING = "dodger_blue2", "orange_red1"
 READY, STARTING = "green4", "grey50"
@@ -51,7 +52,12 @@ def view(moments: Sequence[Moment]) -> RenderableType:
     """Draw all that was seen."""
     now, start = moments[-1], moments[0].at
     return Panel(
-        Group(*_load(moments, start), Text(), *_replicas(moments, start), Text(), _words(now)),
+        Group(
+            *(*_load(moments, start), Text()),
+            *(*_forecast(moments, start), Text()),
+            *(*_replicas(moments, start), Text()),
+            _words(now),
+        ),
         title=f"[b]{time_of_day(now.at)}[/b] of the demo's day",
         subtitle=_progress(now.at - start),
         border_style="grey50",
@@ -69,16 +75,30 @@ def line(now: Moment) -> str:
 
 def _load(moments: Sequence[Moment], start: float) -> list[Text]:
     now = moments[-1]
-    most = max(20, *(moment.in_service + moment.waiting for moment in moments))
     heading = Text.assemble(
         ("requests  ", "bold"),
         (f"{now.in_service} in service  ", BUSY),
         (f"{now.waiting} waiting  ", WAITING),
-        (f"{now.ready * SLOTS} slots ready  ", "grey70"),
-        (_forecast(now), FORECAST),
+        (f"{now.ready * SLOTS} slots ready", "grey70"),
     )
     columns = _binned(moments, start, lambda one: (one.in_service, one.waiting))
+    most = _most_load(moments)
     return [heading, *stacked(columns, most=most, lines=LOAD_LINES, styles=(BUSY, WAITING))]
+
+
+def _forecast(moments: Sequence[Moment], start: float) -> list[Text]:
+    """Draw what was expected, each at the time it was said, on the scale of the load."""
+    now = moments[-1]
+    said = "none yet" if now.expected is None else f"{now.expected:.0f} slots in {now.lookahead:g}s"
+    heading = Text.assemble(("forecast  ", "bold"), (said, FORECAST))
+    columns = _binned(moments, start, lambda one: (one.expected or 0.0, 0.0))
+    styles = (FORECAST, FORECAST)
+    lines = stacked(columns, most=_most_load(moments), lines=FORECAST_LINES, styles=styles)
+    return [heading, *lines]
+
+
+def _most_load(moments: Sequence[Moment]) -> float:
+    return max(20.0, *(max(one.in_service + one.waiting, one.expected or 0) for one in moments))
 
 
 def _replicas(moments: Sequence[Moment], start: float) -> list[Text]:
@@ -99,14 +119,9 @@ def _words(now: Moment) -> Table:
     table.add_column(overflow="fold")
     table.add_row("decision", Text(now.decision or "none yet"))
     for number, event in enumerate(now.events):
-        table.add_row("" if number else "events", Text(event, style="grey70", overflow="ellipsis"))
+        said = Text(event, style="grey70", no_wrap=True, overflow="ellipsis")
+        table.add_row("" if number else "events", said)
     return table
-
-
-def _forecast(now: Moment) -> str:
-    if now.expected is None:
-        return "no forecast yet"
-    return f"{now.expected:.0f} slots expected in {now.lookahead:g}s"
 
 
 def _progress(elapsed: float) -> str:

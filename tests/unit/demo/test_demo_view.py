@@ -51,7 +51,7 @@ def test_the_view_tells_time_load_replicas_decision_and_events() -> None:
         "10 in service",
         "3 waiting",
         "7 wanted",
-        "24 slots expected in 6s",
+        "24 slots in 6s",
         "goes from 5 to 6: 20 busy and 3 waiting",
         "ScaledUp",
         "8 of 180 s",
