@@ -21,6 +21,8 @@ class Entry(NamedTuple):
 
 
 COMMANDS: Final = {
+    "run": Entry("Run the operator."),
+    "explain": Entry("Explain the newest decision of a policy."),
     "crds": Entry("Print the CustomResourceDefinition."),
     "lint": Entry("Check manifests before they are applied."),
 }

@@ -49,6 +49,12 @@ async def serve(probes: Probes, host: str, port: int) -> web.AppRunner:
     return runner
 
 
+def port_of(runner: web.AppRunner) -> int:
+    """Tell on which port the pages are served."""
+    port: int = runner.addresses[0][1]
+    return port
+
+
 def _answer(trouble: str) -> web.Response:
     if trouble:
         return web.Response(status=503, text=f"{trouble}\n")

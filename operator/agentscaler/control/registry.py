@@ -4,24 +4,31 @@ Nothing here talks to anybody. A policy that cannot be followed stays registered
 so that it is reported and disturbs no other.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from agentscaler.api.policy import Policy, ScaleTargetRef, parse_policy
+from agentscaler.act.places import Kind, TargetKey
+from agentscaler.api.policy import Policy, parse_policy
 from agentscaler.api.status import PolicyStatus
+from agentscaler.control.leadtime import LeadTime
 from agentscaler.decide.decision import Memory
 from agentscaler.errors import InvalidPolicyError
+from agentscaler.quantities import parse_duration
 from agentscaler.report import status as statuses
-
-TargetKey = tuple[str, str, str, str]
-"""Namespace, apiVersion, kind and name of a target."""
+from agentscaler.report.troubles import Trouble
 
 
 @dataclass(slots=True)
 class Entry:
-    """One policy: what the user wrote, what is recorded, what is remembered."""
+    """One policy: what the user wrote, what is recorded, what is remembered.
+
+    `replicas` is the count that the target was last seen or set to, and `stale_version` the
+    version of the target that does not know yet of our own last change. `contest` is somebody
+    else's last write of the count, told until `contested_until`.
+    """
 
     namespace: str
     name: str
@@ -31,28 +38,54 @@ class Entry:
     resource_version: str
     policy: Policy | None = None
     problems: tuple[str, ...] = ()
-    target: TargetKey | None = None
     status: PolicyStatus = field(default_factory=PolicyStatus)
     memory: Memory = field(default_factory=Memory)
+    lead_time: LeadTime = field(default_factory=LeadTime)
+    replicas: int | None = None
+    stale_version: str = ""
+    contest: Trouble | None = None
+    contested_until: datetime | None = None
 
     @property
     def key(self) -> str:
         """Name the policy: "namespace/name"."""
         return f"{self.namespace}/{self.name}"
 
+    @property
+    def target(self) -> TargetKey | None:
+        """Tell which workload is meant; None while the spec cannot be followed."""
+        if self.policy is None:
+            return None
+        ref = self.policy.spec.scale_target_ref
+        return TargetKey(self.namespace, ref.kind, ref.name)
+
+    def recall(self, recorded: PolicyStatus) -> None:
+        """Take up what is recorded: enough that cooldowns and counts outlive a restart."""
+        self.status = recorded
+        slots = recorded.slots_per_replica
+        self.memory = Memory(
+            last_up=recorded.last_scale_up_time,
+            last_down=recorded.last_scale_down_time,
+            slots_per_replica=float(slots) if slots else None,
+        )
+        self.lead_time = LeadTime(recorded=_span(recorded.lead_time))
+        self.replicas = recorded.current_replicas
+
 
 class Registry:
-    """The policies by key, and who was first on each target."""
+    """The policies by key, and who is on which target."""
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
-        self._by_target: dict[TargetKey, set[str]] = {}
+        self._by_target: defaultdict[TargetKey, set[str]] = defaultdict(set)
+        self._kinds: Counter[Kind] = Counter()
+        self._unread: dict[str, object] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def __iter__(self) -> Iterator[Entry]:
-        return iter(self._entries.values())
+        return iter(tuple(self._entries.values()))
 
     def find(self, key: str) -> Entry | None:
         """Give a policy by its key."""
@@ -69,18 +102,25 @@ class Registry:
         known = self._entries.get(key)
         if change == "DELETED" or metadata.get("deletionTimestamp"):
             return self.drop(key) if known and known.uid == metadata["uid"] else set()
+        self._unread[key] = body.get("status")
         if known and known.uid == metadata["uid"]:
             known.resource_version = metadata["resourceVersion"]
             if known.generation == metadata.get("generation", 0):
                 return set()
             return self._rewrite(known, body)
-        if known:
-            self.drop(key)
-        return self._add(body)
+        stood_aside = self.drop(key)
+        return stood_aside | self._add(body)
+
+    def recall(self) -> None:
+        """Take up the newest recorded status of all policies, as one who begins to lead must."""
+        for key, raw in self._unread.items():
+            self._entries[key].recall(statuses.parse_status(raw))
+        self._unread.clear()
 
     def drop(self, key: str) -> set[str]:
         """Forget a policy; give those that it stood in the way of."""
         entry = self._entries.pop(key, None)
+        self._unread.pop(key, None)
         return set() if entry is None else self._unlink(entry)
 
     def owner(self, entry: Entry) -> Entry:
@@ -88,15 +128,19 @@ class Registry:
         if entry.target is None:
             return entry
         rivals = (self._entries[key] for key in self._by_target[entry.target])
-        return min(rivals, key=lambda rival: (rival.created, rival.key))
+        same = [rival for rival in rivals if _group(rival) == _group(entry)]
+        return min(same, key=lambda rival: (rival.created, rival.key))
 
-    def kinds(self) -> set[tuple[str, str]]:
-        """Give the apiVersion and kind of all targets."""
-        return {(api_version, kind) for _, api_version, kind, _ in self._by_target}
+    def on_target(self, target: TargetKey) -> list[Entry]:
+        """Give the policies on a workload."""
+        return [self._entries[key] for key in self._by_target.get(target, ())]
+
+    def kinds(self) -> set[Kind]:
+        """Give the kinds of all targets."""
+        return set(self._kinds)
 
     def _add(self, body: Mapping[str, Any]) -> set[str]:
         metadata = body["metadata"]
-        recorded = statuses.parse_status(body.get("status"))
         entry = Entry(
             namespace=metadata["namespace"],
             name=metadata["name"],
@@ -104,9 +148,8 @@ class Registry:
             generation=metadata.get("generation", 0),
             created=datetime.fromisoformat(metadata["creationTimestamp"]),
             resource_version=metadata["resourceVersion"],
-            status=recorded,
-            memory=recall(recorded),
         )
+        entry.recall(statuses.parse_status(body.get("status")))
         self._entries[entry.key] = entry
         return self._rewrite(entry, body)
 
@@ -114,37 +157,45 @@ class Registry:
         """Read the spec anew; what is recorded and remembered stays."""
         concerned = self._unlink(entry)
         entry.generation = body["metadata"].get("generation", 0)
-        entry.resource_version = body["metadata"]["resourceVersion"]
         try:
             entry.policy, entry.problems = parse_policy(body), ()
         except InvalidPolicyError as exc:
             entry.policy, entry.problems = None, exc.problems
-        else:
-            concerned |= self._link(entry, entry.policy.spec.scale_target_ref)
-        return concerned | {entry.key}
+        return concerned | self._link(entry) | {entry.key}
 
-    def _link(self, entry: Entry, ref: ScaleTargetRef) -> set[str]:
-        entry.target = (entry.namespace, ref.api_version, ref.kind, ref.name)
-        sharing = self._by_target.setdefault(entry.target, set())
+    def _link(self, entry: Entry) -> set[str]:
+        if entry.policy is None or entry.target is None:
+            return set()
+        self._kinds[_kind(entry.policy)] += 1
+        sharing = self._by_target[entry.target]
         others = set(sharing)
         sharing.add(entry.key)
         return others
 
     def _unlink(self, entry: Entry) -> set[str]:
-        if entry.target is None:
+        if entry.policy is None or entry.target is None:
             return set()
+        kind = _kind(entry.policy)
+        self._kinds[kind] -= 1
+        if not self._kinds[kind]:
+            del self._kinds[kind]
         sharing = self._by_target[entry.target]
         sharing.discard(entry.key)
         if not sharing:
             del self._by_target[entry.target]
-        entry.target = None
         return set(sharing)
 
 
-def recall(recorded: PolicyStatus) -> Memory:
-    """Give the memory that a recorded status holds: enough that cooldowns outlive a restart."""
-    return Memory(
-        last_up=recorded.last_scale_up_time,
-        last_down=recorded.last_scale_down_time,
-        slots_per_replica=float(recorded.slots_per_replica) if recorded.slots_per_replica else None,
-    )
+def _kind(policy: Policy) -> Kind:
+    ref = policy.spec.scale_target_ref
+    return Kind(ref.api_version, ref.kind)
+
+
+def _group(entry: Entry) -> str:
+    """Give the API group of the target; its version does not make another workload."""
+    ref = entry.policy and entry.policy.spec.scale_target_ref
+    return ref.api_version.rpartition("/")[0] if ref else ""
+
+
+def _span(text: str) -> timedelta | None:
+    return parse_duration(text) if text else None

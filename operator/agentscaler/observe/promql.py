@@ -19,12 +19,13 @@ class Shape(StrEnum):
     STRING = "string"
 
 
-_SHAPES = {
-    promql_parser.ValueType.Scalar: Shape.SCALAR,
-    promql_parser.ValueType.Vector: Shape.VECTOR,
-    promql_parser.ValueType.Matrix: Shape.RANGE,
-    promql_parser.ValueType.String: Shape.STRING,
-}
+# Pairs, for not every build of the library has value types that can be keys.
+_SHAPES = (
+    (promql_parser.ValueType.Scalar, Shape.SCALAR),
+    (promql_parser.ValueType.Vector, Shape.VECTOR),
+    (promql_parser.ValueType.Matrix, Shape.RANGE),
+    (promql_parser.ValueType.String, Shape.STRING),
+)
 _LEAVES = {
     promql_parser.NumberLiteral: Shape.SCALAR,
     promql_parser.StringLiteral: Shape.STRING,
@@ -65,7 +66,7 @@ def misfit(shape: Shape) -> str:
 def _shape(node: promql_parser.Expr) -> Shape:
     match node:
         case promql_parser.Call():
-            return _SHAPES[node.func.return_type]
+            return next(shape for kind, shape in _SHAPES if kind == node.func.return_type)
         case promql_parser.ParenExpr() | promql_parser.UnaryExpr():
             return _shape(node.expr)
         case promql_parser.BinaryExpr():

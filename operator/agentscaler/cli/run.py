@@ -1,0 +1,117 @@
+"""agentscaler run: the operator itself."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agentscaler import conventions, main
+from agentscaler.observe.credentials import Credentials
+from agentscaler.observe.sources import Settings as SourceSettings
+from agentscaler.report import logs
+
+
+def _listen(_context: click.Context, _option: click.Parameter, value: str) -> tuple[str, int]:
+    host, colon, port = value.rpartition(":")
+    if not colon or not port.isdigit():
+        raise click.BadParameter(f"{value!r} is no address: write it like 127.0.0.1:8080")
+    return host, int(port)
+
+
+@click.command(context_settings={"auto_envvar_prefix": "AGENTSCALER", "show_default": True})
+@click.option("--prometheus-url", required=True, help="Prometheus that has the agents' metrics.")
+@click.option(
+    "--prometheus-bearer-token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with a bearer token for it; read again every minute.",
+)
+@click.option(
+    "--prometheus-ca-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with the authority (PEM) that its certificate is checked against.",
+)
+@click.option(
+    "--allow-server",
+    multiple=True,
+    metavar="URL",
+    help="A further server that policies may name; repeatable.",
+)
+@click.option(
+    "--namespace",
+    "-n",
+    multiple=True,
+    help="A namespace to follow policies in; repeatable. Default: all.",
+)
+@click.option(
+    "--kubeconfig",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="How to reach the cluster. Default: KUBECONFIG, the pod, ~/.kube/config.",
+)
+@click.option(
+    "--lease-namespace",
+    default=lambda: os.environ.get("POD_NAMESPACE", "default"),
+    show_default="POD_NAMESPACE, else default",
+    help="Where the Lease is by which replicas agree who acts.",
+)
+@click.option("--lease-name", default=conventions.LEASE_NAME, help="Name of that Lease.")
+@click.option(
+    "--listen",
+    default="127.0.0.1:8080",
+    callback=_listen,
+    metavar="HOST:PORT",
+    help="Where /livez, /readyz and /metrics are served; port 0 takes a free one.",
+)
+@click.option(
+    "--api-rate",
+    default=200.0,
+    type=click.FloatRange(min=1),
+    help="Most requests a second to the API server.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
+    default="info",
+    help="Least level that is logged.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(logs.FORMATS),
+    default=logs.JSON,
+    help="Lines of JSON, or text for people.",
+)
+def command(**options: Any) -> None:
+    """Follow all policies and scale their targets, until told to stop.
+
+    Every option can be set by an environment variable: AGENTSCALER_ and its name, as in
+    AGENTSCALER_PROMETHEUS_URL.
+    """
+    logs.configure(options["log_format"], level=options["log_level"].upper())
+    asyncio.run(main.run(_settings(options)))
+
+
+def _settings(options: dict[str, Any]) -> main.Settings:
+    host, port = options["listen"]
+    return main.Settings(
+        source=SourceSettings(
+            address=options["prometheus_url"],
+            credentials=_credentials(options),
+            allowed=frozenset(options["allow_server"]),
+        ),
+        kubeconfig=options["kubeconfig"],
+        namespaces=options["namespace"],
+        lease_namespace=options["lease_namespace"],
+        lease_name=options["lease_name"],
+        host=host,
+        port=port,
+        requests_per_second=options["api_rate"],
+    )
+
+
+def _credentials(options: dict[str, Any]) -> Credentials:
+    authority: Path | None = options["prometheus_ca_file"]
+    return Credentials(
+        token_file=options["prometheus_bearer_token_file"],
+        authority=authority.read_text() if authority else "",
+    )

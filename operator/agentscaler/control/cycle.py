@@ -1,0 +1,208 @@
+"""One pass over the policies that are due: judge, observe, decide, record, act.
+
+Only here do the parts meet. One policy's trouble ends with that policy: it is logged, and tried
+again at the next poll.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from agentscaler.act.client import Api
+from agentscaler.api.policy import Mode, Policy
+from agentscaler.api.signals import SignalName
+from agentscaler.api.status import Outcome, PolicyStatus
+from agentscaler.clock import Clock
+from agentscaler.control import scaling
+from agentscaler.control.forecasts import Forecasts
+from agentscaler.control.keyring import Keyring
+from agentscaler.control.recording import Record
+from agentscaler.control.registry import Entry
+from agentscaler.control.standing import Judge, Unknown, Workable
+from agentscaler.decide import engine, work
+from agentscaler.decide.decision import Decision, Direction, carried_out
+from agentscaler.decide.snapshot import Missing, Snapshot
+from agentscaler.errors import ClusterError, ConflictError, LeadershipLostError
+from agentscaler.observe.observer import Observer
+from agentscaler.observe.readings import Readings
+from agentscaler.report import composing, history, logs
+from agentscaler.report.composing import Facts
+from agentscaler.report.events import Reference
+from agentscaler.report.telemetry import Telemetry
+
+# Between so many decisions the loop turns, for probes, watches and the lease.
+_AT_ONCE: Final = 50
+_LOG: Final = logs.logger("agentscaler.cycle")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a pass works with."""
+
+    api: Api
+    judge: Judge
+    observer: Observer
+    forecasts: Forecasts
+    keyring: Keyring
+    record: Record
+    telemetry: Telemetry
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be written for one policy: its next status, and the decision to carry out."""
+
+    entry: Entry
+    status: PolicyStatus
+    workable: Workable | None = None
+    decision: Decision | None = None
+
+
+class Cycle:
+    """Takes policies that are due through one pass."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def run(self, due: Sequence[Entry]) -> list[Entry]:
+        """Take these policies through a pass; give those to look at again right away."""
+        plans = await self._plan(due, self._parts.clock.now())
+        results = await asyncio.gather(
+            *(self._execute(plan) for plan in plans), return_exceptions=True
+        )
+        again = []
+        for plan, result in zip(plans, results, strict=True):
+            if isinstance(result, LeadershipLostError):
+                raise result
+            if isinstance(result, BaseException):
+                _LOG.error("policy failed", policy=plan.entry.key, exc_info=result)
+            elif not result:
+                again.append(plan.entry)
+        return again
+
+    async def _plan(self, due: Sequence[Entry], now: datetime) -> list[Plan]:
+        plans: list[Plan] = []
+        active: list[tuple[Entry, Workable]] = []
+        for entry in due:
+            match self._judge(entry, now):
+                case Plan() as plan:
+                    plans.append(plan)
+                case Workable() as workable:
+                    active.append((entry, workable))
+                case None:
+                    pass
+        seen = await self._observe([workable.policy for _, workable in active], now)
+        for number, (entry, workable) in enumerate(active, start=1):
+            plans.append(self._decide(entry, workable, seen[workable.policy.key], now))
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return plans
+
+    def _judge(self, entry: Entry, now: datetime) -> Plan | Workable | None:
+        standing = self._parts.judge.judge(entry, now)
+        target = _target_text(entry.policy) if entry.policy else ""
+        if isinstance(standing, Unknown):
+            _LOG.warning("target unknown", policy=entry.key, why=standing.why)
+            return None
+        if not isinstance(standing, Workable):
+            halted = composing.halted(
+                entry.status, standing, generation=entry.generation, now=now, target=target
+            )
+            return Plan(entry, halted)
+        if standing.policy.spec.mode is Mode.PAUSED:
+            paused = composing.paused(
+                entry.status, standing.policy, target=target, replicas=standing.replicas, now=now
+            )
+            return Plan(entry, paused)
+        return standing
+
+    async def _observe(self, policies: list[Policy], now: datetime) -> Mapping[str, Readings]:
+        parts = self._parts
+        if not policies:
+            return {}
+        secrets = await parts.keyring.read(policies)
+        seen = await parts.observer.observe(policies, now=now, secrets=secrets)
+        parts.telemetry.queries.labels(outcome="sent").inc(seen.queries)
+        for policy in policies:
+            parts.forecasts.follow(policy)
+        loads = ((key, _load(readings)) for key, readings in seen.readings.items())
+        parts.forecasts.note(now, {key: load for key, load in loads if load is not None})
+        return seen.readings
+
+    def _decide(self, entry: Entry, workable: Workable, seen: Readings, now: datetime) -> Plan:
+        policy, lead = workable.policy, entry.lead_time.value()
+        snapshot = Snapshot(
+            now=now,
+            replicas=workable.replicas,
+            signals=seen.signals,
+            metrics=seen.metrics,
+            gates=seen.gates,
+            outlook=self._parts.forecasts.outlook(policy, now, lead),
+            partial=seen.partial,
+        )
+        decision = engine.decide(policy.spec, snapshot, entry.memory)
+        facts = Facts(_target_text(policy), lead_time=lead, contest=entry.contest)
+        following = composing.decided(entry.status, policy, snapshot, decision, facts)
+        entry.memory = decision.memory
+        return Plan(entry, following, workable, decision)
+
+    async def _execute(self, plan: Plan) -> bool:
+        """Record, then act, then record what came of it; tell whether all went as planned."""
+        entry, workable, decision = plan.entry, plan.workable, plan.decision
+        recommended = entry.status.desired_replicas
+        if not await self._parts.record.write(entry, plan.status, _reference(workable)):
+            return False
+        if workable is None or decision is None or decision.direction is Direction.NONE:
+            return True
+        if workable.policy.spec.mode is Mode.AUTO:
+            return await self._act(entry, workable, decision)
+        if decision.replicas != recommended:
+            # A new recommendation starts the clocks, as if it were followed.
+            entry.memory = carried_out(decision)
+        return True
+
+    async def _act(self, entry: Entry, workable: Workable, decision: Decision) -> bool:
+        parts, target = self._parts, _reference(workable)
+        event = history.attempt(entry.status.history, decision)
+        if event is None:
+            return False
+        try:
+            await scaling.carry_out(parts.api, workable.policy, decision)
+        except ConflictError as exc:
+            _LOG.info("scaling postponed", policy=entry.key, why=str(exc))
+            return False
+        except ClusterError as exc:
+            failed = composing.ended(entry.status, event, Outcome.FAILED, failure=str(exc))
+            return await parts.record.write(entry, failed, target)
+        entry.memory = carried_out(decision)
+        entry.replicas, entry.stale_version = decision.replicas, workable.target.resource_version
+        if decision.direction is Direction.UP:
+            entry.lead_time.asked(decision.replicas, parts.clock.now())
+        applied = composing.ended(entry.status, event, Outcome.APPLIED)
+        return await parts.record.write(entry, applied, target)
+
+
+def _load(seen: Readings) -> float | None:
+    """Give the slots that are busy or waited for; None where that is not known."""
+    active = seen.signals.get(SignalName.ACTIVE_REQUESTS, work.NOT_ASKED)
+    queued = seen.signals.get(SignalName.QUEUE_DEPTH, work.NOT_ASKED)
+    if isinstance(active, Missing) or isinstance(queued, Missing):
+        return None
+    return active + queued
+
+
+def _target_text(policy: Policy) -> str:
+    ref = policy.spec.scale_target_ref
+    return f"{ref.kind}/{ref.name}"
+
+
+def _reference(workable: Workable | None) -> Reference | None:
+    if workable is None:
+        return None
+    ref = workable.policy.spec.scale_target_ref
+    return Reference(
+        ref.api_version, ref.kind, workable.policy.namespace, ref.name, workable.target.uid
+    )

@@ -1,0 +1,190 @@
+"""The forecasts of all policies: fed by every pass, begun from the history that Prometheus has."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from agentscaler.api.policy import Method, Policy, PredictionMode
+from agentscaler.clock import Clock
+from agentscaler.forecast.bank import Bank
+from agentscaler.forecast.outlook import Outlook
+from agentscaler.forecast.rhythm import Rhythm
+from agentscaler.observe.credentials import Credentials
+from agentscaler.observe.recorded import Recorder, Series
+from agentscaler.observe.sources import SecretKey
+
+_UNKNOWN_LEAD: Final = timedelta(seconds=60)
+_TIME_OF_DAY_LEAD: Final = timedelta(minutes=15)
+_AT_ONCE: Final = 200  # policies; 8 days of minutes of that many are 40 MB while they are read
+_TRIES: Final = 5
+_MOST_SEASONS: Final = 8  # older ones weigh next to nothing
+_PAUSE_SECONDS: Final = 60.0
+
+Secrets = Callable[[], Mapping[SecretKey, Credentials]]
+
+
+class _Shape(NamedTuple):
+    """What a row of the bank is made for; a policy that wants another gets a new row."""
+
+    season: timedelta
+    polling: timedelta
+    quantile: float
+    method: Method
+    history: timedelta
+
+
+class Forecasts:
+    """One row of the bank for each policy that wants a forecast.
+
+    Histories are worked in by a thread, meanwhile the bank is left alone: new samples wait, and
+    the outlook of before is given again.
+    """
+
+    def __init__(self, recorder: Recorder, secrets: Secrets, clock: Clock) -> None:
+        self._recorder = recorder
+        self._secrets = secrets
+        self._clock = clock
+        self._bank = Bank()
+        self._rows: dict[str, tuple[_Shape, int]] = {}
+        self._outlooks: dict[str, Outlook] = {}
+        self._without_history: dict[str, Policy] = {}
+        self._tries: dict[str, int] = {}
+        self._wanted = asyncio.Event()
+        self._is_busy = False
+        self._left: list[int] = []
+        self._waiting: list[tuple[datetime, Mapping[str, float]]] = []
+
+    def follow(self, policy: Policy) -> None:
+        """Have a row for the policy, of the shape that its spec asks for."""
+        shape = _shape(policy)
+        known = self._rows.get(policy.key)
+        if self._is_busy or (known is not None and known[0] == shape):
+            return
+        self.forget(policy.key)
+        if policy.spec.prediction.mode is PredictionMode.OFF:
+            return
+        row = self._bank.add(
+            season=shape.season,
+            polling=shape.polling,
+            quantile=shape.quantile,
+            method=shape.method,
+        )
+        self._rows[policy.key] = shape, row
+        self._without_history[policy.key] = policy
+        self._wanted.set()
+
+    def forget(self, key: str) -> None:
+        """Drop a policy that is gone or wants no forecast."""
+        self._without_history.pop(key, None)
+        self._tries.pop(key, None)
+        self._outlooks.pop(key, None)
+        if key in self._rows:
+            self._left.append(self._rows.pop(key)[1])
+            self._clear_out()
+
+    def note(self, now: datetime, loads: Mapping[str, float]) -> None:
+        """Take the loads of policies, in slots; one that is not named is unknown."""
+        if self._is_busy:
+            self._waiting.append((now, loads))
+            return
+        known = [(self._rows[key][1], load) for key, load in loads.items() if key in self._rows]
+        self._bank.observe(now, [row for row, _ in known], [load for _, load in known])
+
+    def outlook(self, policy: Policy, now: datetime, lead: timedelta | None) -> Outlook | None:
+        """Tell what to expect when a replica asked for now would be ready."""
+        known = self._rows.get(policy.key)
+        if known is None or policy.spec.prediction.mode is PredictionMode.OFF:
+            return None
+        if not self._is_busy:
+            ahead = lookahead(policy, lead)
+            self._outlooks[policy.key] = self._bank.outlook(known[1], now, ahead)
+        return self._outlooks.get(policy.key)
+
+    async def fill(self) -> None:
+        """Read histories as they are wanted, until cancelled; what fails is tried again later."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            batches = list(_batches(self._without_history.values()))
+            for batch in batches:
+                await self._fill(batch)
+            if self._without_history:
+                await self._clock.sleep(_PAUSE_SECONDS)
+                self._wanted.set()
+
+    async def _fill(self, batch: list[Policy]) -> None:
+        now, shape = self._clock.now(), _shape(batch[0])
+        found = await self._recorder.fetch_history(
+            batch,
+            now=now,
+            span=min(shape.history, _MOST_SEASONS * shape.season),
+            step=Rhythm.of(shape.season, shape.polling).bucket,
+            secrets=self._secrets(),
+        )
+        self._count_tries(batch, found)
+        rows = {key: self._rows[key][1] for key in found if key in self._rows}
+        if rows:
+            await self._work_in(rows, found, now)
+
+    def _count_tries(self, batch: list[Policy], found: Mapping[str, Series]) -> None:
+        for policy in batch:
+            tries = self._tries.pop(policy.key, 0) + 1
+            if policy.key in found or tries >= _TRIES:
+                self._without_history.pop(policy.key, None)
+            else:
+                self._tries[policy.key] = tries
+
+    def _clear_out(self) -> None:
+        """Give back the rows that nobody uses any more."""
+        while self._left and not self._is_busy:
+            self._bank.remove(self._left.pop())
+
+    async def _work_in(
+        self, rows: Mapping[str, int], found: Mapping[str, Series], now: datetime
+    ) -> None:
+        times = next(iter(found.values())).times
+        loads = np.stack([found[key].loads for key in rows])
+        self._is_busy = True
+        try:
+            await asyncio.to_thread(self._bank.backfill, list(rows.values()), times, loads, now=now)
+        finally:
+            self._is_busy = False
+            self._clear_out()
+            for at, waiting in self._waiting:
+                self.note(at, waiting)
+            self._waiting.clear()
+
+
+def lookahead(policy: Policy, lead: timedelta | None) -> timedelta:
+    """Give how far ahead a policy looks: as set, else its method's, else the time of a start."""
+    prediction = policy.spec.prediction
+    if prediction.lookahead is not None:
+        return prediction.lookahead
+    if prediction.method is Method.TIME_OF_DAY:
+        return _TIME_OF_DAY_LEAD
+    return lead or _UNKNOWN_LEAD
+
+
+def _shape(policy: Policy) -> _Shape:
+    prediction = policy.spec.prediction
+    return _Shape(
+        prediction.season,
+        policy.spec.polling_interval,
+        prediction.quantile,
+        prediction.method,
+        prediction.history,
+    )
+
+
+def _batches(policies: Iterable[Policy]) -> Iterator[list[Policy]]:
+    """Give policies that want the same stretch of time, some at a time."""
+    alike: defaultdict[_Shape, list[Policy]] = defaultdict(list)
+    for policy in policies:
+        alike[_shape(policy)].append(policy)
+    for group in alike.values():
+        for first in range(0, len(group), _AT_ONCE):
+            yield group[first : first + _AT_ONCE]

@@ -1,0 +1,57 @@
+"""The credentials that policies name, read from their own namespaces and kept for a minute."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from agentscaler.act.client import Api
+from agentscaler.act.credentials import read_secret
+from agentscaler.api.policy import Policy
+from agentscaler.clock import Clock
+from agentscaler.errors import ClusterError
+from agentscaler.observe.credentials import Credentials, parse_credentials
+from agentscaler.observe.sources import SecretKey
+from agentscaler.report import logs
+
+_KEPT_SECONDS: Final = 60.0
+_LOG: Final = logs.logger("agentscaler.secrets")
+
+
+class _Kept(NamedTuple):
+    credentials: Credentials | None
+    at: float
+
+
+class Keyring:
+    """Reads Secrets; one that cannot be read or used has no credentials."""
+
+    def __init__(self, api: Api, clock: Clock) -> None:
+        self._api = api
+        self._clock = clock
+        self._kept: dict[SecretKey, _Kept] = {}
+
+    @property
+    def known(self) -> Mapping[SecretKey, Credentials]:
+        """Give the credentials as they were last read."""
+        return {key: kept.credentials for key, kept in self._kept.items() if kept.credentials}
+
+    async def read(self, policies: Iterable[Policy]) -> Mapping[SecretKey, Credentials]:
+        """Read the Secrets that these policies name, unless they were read within the minute."""
+        now = self._clock.monotonic()
+        for key in {key for policy in policies if (key := _key(policy))}:
+            kept = self._kept.get(key)
+            if kept is None or now - kept.at > _KEPT_SECONDS:
+                self._kept[key] = _Kept(await self._read(key), now)
+        return self.known
+
+    async def _read(self, key: SecretKey) -> Credentials | None:
+        namespace, name = key
+        try:
+            return parse_credentials(await read_secret(self._api, namespace, name))
+        except (ClusterError, ValueError) as exc:
+            _LOG.warning("secret not usable", secret=f"{namespace}/{name}", error=str(exc))
+            return None
+
+
+def _key(policy: Policy) -> SecretKey | None:
+    reference = policy.spec.prometheus.auth_secret_ref
+    return (policy.namespace, reference.name) if reference else None

@@ -1,0 +1,138 @@
+"""The one loop of the operator: whoever is due goes through a pass, from here to the end."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from agentscaler.act.places import TargetKey
+from agentscaler.act.targets import Targets
+from agentscaler.act.workloads import Target
+from agentscaler.clock import Clock
+from agentscaler.control.cycle import Cycle
+from agentscaler.control.forecasts import Forecasts
+from agentscaler.control.recording import Record
+from agentscaler.control.registry import Entry, Registry
+from agentscaler.control.schedule import Schedule
+from agentscaler.errors import ClusterError
+from agentscaler.observe.observer import Observer
+from agentscaler.report.telemetry import Telemetry
+
+# New and changed policies that come together, as by one `kubectl apply`, share a pass.
+_GATHER_SECONDS: Final = 0.2
+# After a conflict the watch needs a moment to tell what changed.
+_AGAIN_SECONDS: Final = 0.5
+_UNREADABLE: Final = timedelta(seconds=15)
+# Events that wait for their turn are sent once a second.
+_LONGEST_SECONDS: Final = 1.0
+
+
+class Loop:
+    """Hears of changes at any time; takes passes only while `run` runs, which is while leading."""
+
+    def __init__(
+        self, registry: Registry, schedule: Schedule, telemetry: Telemetry, clock: Clock
+    ) -> None:
+        self._registry = registry
+        self._schedule = schedule
+        self._telemetry = telemetry
+        self._clock = clock
+        self._changed = asyncio.Event()
+        self.turned_at = clock.monotonic()
+
+    def note(self, change: str | None, body: Mapping[str, Any]) -> None:
+        """Take in what the watch of policies says."""
+        self.look_at(self._registry.note(change, body))
+
+    def look_at(self, keys: set[str]) -> None:
+        """Have these policies looked at soon."""
+        now = self._clock.monotonic()
+        for key in keys:
+            self._schedule.at_once(key, now + _GATHER_SECONDS)
+        if keys:
+            self._changed.set()
+
+    def note_target(self, target: TargetKey, targets: Targets) -> None:
+        """Measure starts as the watch tells of them; wake policies that waited for their target."""
+        for entry in self._registry.on_target(target):
+            found = _find(entry, targets)
+            if found is not None:
+                entry.lead_time.seen(found.replicas, found.ready, self._clock.now())
+            if found is None or entry.status.current_replicas is None:
+                self.look_at({entry.key})
+
+    def note_rival(self, target: TargetKey) -> None:
+        """Have the policies on a workload looked at: another autoscaler came or went."""
+        self.look_at({entry.key for entry in self._registry.on_target(target)})
+
+    async def run(self, rounds: "Rounds", stop: asyncio.Event) -> None:
+        """Take pass after pass until told to stop; a pass that has begun is ended."""
+        for entry in self._registry:
+            self._schedule.at_once(entry.key, self._clock.monotonic())
+        while not stop.is_set():
+            now = self._clock.monotonic()
+            due = self._schedule.take_due(now)
+            self.turned_at = now
+            if due:
+                await self._pass(rounds, due, now)
+            await rounds.record.post_events()
+            await self._pause(stop)
+
+    async def _pass(self, rounds: "Rounds", due: list[str], began: float) -> None:
+        entries = [entry for key in due if (entry := self._registry.find(key))]
+        for key in set(due) - {entry.key for entry in entries}:
+            rounds.forget(key)
+        await rounds.targets.follow(self._registry.kinds())
+        await rounds.targets.settled()
+        again = await rounds.cycle.run(entries)
+        now = self._clock.monotonic()
+        self._telemetry.pass_duration.observe(now - began)
+        for entry in entries:
+            interval = entry.policy.spec.polling_interval if entry.policy else _UNREADABLE
+            self._schedule.after(entry.key, interval.total_seconds(), now)
+        for entry in again:
+            self._schedule.at_once(entry.key, now + _AGAIN_SECONDS)
+
+    async def _pause(self, stop: asyncio.Event) -> None:
+        """Wait until somebody is due, something changed, Events wait, or it is time to stop."""
+        due = self._schedule.next_due()
+        wait = _LONGEST_SECONDS if due is None else max(0.0, due - self._clock.monotonic())
+        waiting = [
+            asyncio.ensure_future(self._changed.wait()),
+            asyncio.ensure_future(stop.wait()),
+        ]
+        await asyncio.wait(
+            waiting, timeout=min(wait, _LONGEST_SECONDS), return_when=asyncio.FIRST_COMPLETED
+        )
+        for each in waiting:
+            each.cancel()
+        self._changed.clear()
+
+
+def _find(entry: Entry, targets: Targets) -> Target | None:
+    if entry.policy is None:
+        return None
+    try:
+        return targets.find(entry.namespace, entry.policy.spec.scale_target_ref)
+    except ClusterError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """What the passes of one leadership work with."""
+
+    cycle: Cycle
+    record: Record
+    targets: Targets
+    forecasts: Forecasts
+    observer: Observer
+    telemetry: Telemetry
+
+    def forget(self, key: str) -> None:
+        """Drop all that is kept of a policy that is gone; its target stays as it is."""
+        namespace, _, name = key.partition("/")
+        self.forecasts.forget(key)
+        self.observer.forget(key)
+        self.telemetry.forget(namespace, name)

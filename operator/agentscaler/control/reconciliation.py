@@ -1,0 +1,92 @@
+"""Make good what a watch may have missed: compare the registry with a list of all policies.
+
+Deletions around a new list of the watch never reach its handlers, so what is not listed is dropped.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from agentscaler.act.client import Api
+from agentscaler.act.policies import list_policies, read_policy
+from agentscaler.clock import Clock
+from agentscaler.control.registry import Registry
+from agentscaler.errors import ClusterError, NotFoundError
+from agentscaler.report import logs
+
+_EVERY_SECONDS: Final = 300.0
+_RETRY_SECONDS: Final = 1.0
+# How long the watch may take to tell of all policies before they are read one by one.
+_PATIENCE_SECONDS: Final = 20.0
+_LOG: Final = logs.logger("agentscaler.reconciliation")
+
+
+class Reconciler:
+    """Compares, and reads what differs; `look_at` is told which policies changed by that."""
+
+    def __init__(
+        self,
+        api: Api,
+        registry: Registry,
+        *,
+        namespaces: Sequence[str],
+        look_at: Callable[[set[str]], None],
+        clock: Clock,
+    ) -> None:
+        self._api = api
+        self._registry = registry
+        self._namespaces = tuple(namespaces)
+        self._look_at = look_at
+        self._clock = clock
+
+    async def catch_up(self) -> None:
+        """Wait until the registry knows every policy at its newest version.
+
+        Two policies on one target must both be known before either may act.
+        """
+        until = self._clock.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                unknown = await self._differing()
+                if unknown and self._clock.monotonic() > until:
+                    await self._read(unknown)
+                    unknown = set()
+            except ClusterError as exc:
+                _LOG.warning("policies not listed", error=str(exc))
+            else:
+                if not unknown:
+                    return
+            await self._clock.sleep(_RETRY_SECONDS)
+
+    async def run(self) -> None:
+        """Compare every five minutes, until cancelled."""
+        while True:
+            await self._clock.sleep(_EVERY_SECONDS)
+            try:
+                await self._read(await self._differing())
+            except ClusterError as exc:
+                _LOG.warning("policies not listed", error=str(exc))
+
+    async def _differing(self) -> set[tuple[str, str]]:
+        """Drop the policies that are gone; give those that are unknown or not the newest."""
+        before = {entry.key for entry in self._registry}
+        listed = await list_policies(self._api, self._namespaces)
+        for key in before - {f"{namespace}/{name}" for namespace, name in listed}:
+            self._look_at(self._registry.drop(key) | {key})
+        differing = set()
+        for (namespace, name), version in listed.items():
+            entry = self._registry.find(f"{namespace}/{name}")
+            known = entry and (entry.uid, entry.resource_version)
+            if known != (version.uid, version.resource_version):
+                differing.add((namespace, name))
+        return differing
+
+    async def _read(self, keys: set[tuple[str, str]]) -> None:
+        await asyncio.gather(*(self._read_one(namespace, name) for namespace, name in keys))
+
+    async def _read_one(self, namespace: str, name: str) -> None:
+        try:
+            body = await read_policy(self._api, namespace, name)
+        except NotFoundError:
+            return
+        self._look_at(self._registry.note("MODIFIED", body))

@@ -1,0 +1,108 @@
+"""Write what was decided and done: the status, the log, the metrics, the Events."""
+
+from typing import Final
+
+from agentscaler import conventions
+from agentscaler.act.client import Api
+from agentscaler.act.events import post_event
+from agentscaler.act.policies import read_policy
+from agentscaler.act.statuses import patch_status
+from agentscaler.api.status import Outcome, PolicyStatus
+from agentscaler.clock import Clock
+from agentscaler.control.registry import Entry, Registry
+from agentscaler.errors import ClusterError, ConflictError, NotFoundError
+from agentscaler.report import events, history, logs, status
+from agentscaler.report.events import Reference
+from agentscaler.report.recorder import Recorder
+from agentscaler.report.telemetry import Telemetry
+
+_LOG: Final = logs.logger("agentscaler.policies")
+
+
+class Record:
+    """Keeps the statuses in the cluster, and tells what turned."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        api: Api,
+        recorder: Recorder,
+        telemetry: Telemetry,
+        clock: Clock,
+    ) -> None:
+        self._registry = registry
+        self._api = api
+        self._recorder = recorder
+        self._telemetry = telemetry
+        self._clock = clock
+
+    async def write(self, entry: Entry, following: PolicyStatus, target: Reference | None) -> bool:
+        """Write the status if it is worth it; tell whether what is recorded is what we think."""
+        before, now = entry.status, self._clock.now()
+        self._telemetry.note(entry.namespace, entry.name, following)
+        age = now - before.last_update_time if before.last_update_time else status.HEARTBEAT
+        if not status.is_material(before, following, age=age):
+            return True
+        outcome = await self._patch(entry, status.patch(before, following))
+        self._telemetry.status_patches.labels(outcome=outcome).inc()
+        if outcome != "written":
+            return False
+        entry.status = following
+        self._tell(entry, before, target)
+        return True
+
+    async def post_events(self) -> None:
+        """Send the Events that may be sent now."""
+        for event in self._recorder.take(self._clock.now()):
+            outcome = "sent"
+            try:
+                await post_event(self._api, event)
+            except ClusterError as exc:
+                outcome = "failed"
+                _LOG.warning("event not sent", name=event["metadata"]["name"], error=str(exc))
+            self._telemetry.events_sent.labels(outcome=outcome).inc()
+
+    def tell_again(self, entry: Entry) -> None:
+        """Tell the scalings on record: whoever recorded them may have ended before it told them.
+
+        An Event that was sent is not sent twice, because its name says what it tells.
+        """
+        self._tell(entry, entry.status.model_copy(update={"history": ()}), None)
+
+    async def _patch(self, entry: Entry, patch: status.Document) -> str:
+        try:
+            entry.resource_version = await patch_status(
+                self._api, entry.namespace, entry.name, patch, entry.resource_version
+            )
+        except ConflictError:
+            await self._read_again(entry)
+            return "conflict"
+        except NotFoundError:
+            self._registry.drop(entry.key)
+            return "gone"
+        except ClusterError as exc:
+            _LOG.warning("status not written", policy=entry.key, error=str(exc))
+            return "failed"
+        return "written"
+
+    async def _read_again(self, entry: Entry) -> None:
+        """Take up the policy as it is now: somebody changed it since the watch told of it."""
+        try:
+            body = await read_policy(self._api, entry.namespace, entry.name)
+        except NotFoundError:
+            self._registry.drop(entry.key)
+        else:
+            self._registry.note("MODIFIED", body)
+
+    def _tell(self, entry: Entry, before: PolicyStatus, target: Reference | None) -> None:
+        following, now = entry.status, self._clock.now()
+        for scaling in history.novelties(before.history, following.history):
+            logs.scaling(_LOG, entry.key, scaling)
+            if scaling.outcome is Outcome.APPLIED:
+                self._telemetry.count_scaling(scaling)
+        policy = Reference(
+            conventions.API_VERSION, conventions.KIND, entry.namespace, entry.name, entry.uid
+        )
+        notices = events.between(before, following, policy=policy, target=target, now=now)
+        for cause, count in self._recorder.offer(notices, now).items():
+            self._telemetry.events_dropped.labels(cause=cause).inc(count)

@@ -1,0 +1,31 @@
+"""Carry a decision out: set the count that was decided, on the version that was decided on."""
+
+from agentscaler.act.client import Api
+from agentscaler.act.scale import patch_replicas, read_scale
+from agentscaler.api.policy import Policy
+from agentscaler.decide.decision import Decision
+from agentscaler.errors import ConflictError
+
+_TRIES = 3
+
+
+async def carry_out(api: Api, policy: Policy, decision: Decision) -> None:
+    """Set the decided count; raise ConflictError if the count is not the one decided from.
+
+    Controllers write an object's status at any time, which makes a new version of it. Such a
+    change leaves the count alone, so the object is read again and the patch repeated.
+    """
+    ref = policy.spec.scale_target_ref
+    for tries_left in reversed(range(_TRIES)):
+        scale = await read_scale(api, ref, policy.namespace)
+        if scale.replicas != decision.current:
+            raise ConflictError(
+                f"somebody set {ref.kind}/{ref.name} to {scale.replicas} replicas meanwhile"
+            )
+        try:
+            await patch_replicas(api, scale, decision.replicas)
+        except ConflictError:
+            if not tries_left:
+                raise
+        else:
+            return

@@ -1,0 +1,112 @@
+"""Whether a policy may be decided on: what of the cluster stands in its way, if anything."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
+
+from agentscaler import conventions
+from agentscaler.act.rivals import Rivals
+from agentscaler.act.targets import Targets
+from agentscaler.act.workloads import Target
+from agentscaler.api.policy import Mode, Policy
+from agentscaler.control.registry import Entry, Registry
+from agentscaler.decide.snapshot import Replicas
+from agentscaler.errors import ClusterError, ForbiddenError, NotFoundError, NotScalableError
+from agentscaler.report import troubles
+from agentscaler.report.troubles import Trouble
+
+# A foreign write is told for this long; each further one tells it anew.
+_CONTEST: Final = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Workable:
+    """A policy with a target that nothing keeps from being scaled."""
+
+    policy: Policy
+    target: Target
+    replicas: Replicas
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A policy of whose target nothing is known at present; the status stays as it is."""
+
+    why: str
+
+
+Standing: TypeAlias = Workable | Trouble | Unknown
+
+
+class Judge:
+    """Looks each policy up in what is known of the cluster."""
+
+    def __init__(self, registry: Registry, targets: Targets, rivals: Rivals) -> None:
+        self._registry = registry
+        self._targets = targets
+        self._rivals = rivals
+
+    def judge(self, entry: Entry, now: datetime) -> Standing:
+        """Tell whether the policy may be decided on, and if not, why."""
+        policy = entry.policy
+        if policy is None:
+            return troubles.invalid_spec(entry.problems)
+        owner = self._registry.owner(entry)
+        if owner is not entry:
+            return troubles.target_shared(owner.name)
+        found = self._find(policy)
+        if not isinstance(found, Target):
+            return found
+        if rival := self._rival(policy):
+            return rival
+        replicas = _replicas(entry, found)
+        _notice_foreign_write(entry, policy, found, replicas.current, now)
+        return Workable(policy, found, replicas)
+
+    def _find(self, policy: Policy) -> Target | Trouble | Unknown:
+        ref = policy.spec.scale_target_ref
+        try:
+            target = self._targets.find(policy.namespace, ref)
+        except (NotFoundError, NotScalableError):
+            return troubles.target_not_scalable(ref.api_version, ref.kind)
+        except ForbiddenError as exc:
+            return troubles.forbidden(str(exc))
+        except ClusterError as exc:
+            return Unknown(str(exc))
+        return target or troubles.target_not_found(ref.kind, ref.name)
+
+    def _rival(self, policy: Policy) -> Trouble | None:
+        ref = policy.spec.scale_target_ref
+        rivals = self._rivals.of(policy.namespace, ref.kind, ref.name)
+        # A policy that only recommends may stand beside another autoscaler, to be compared.
+        if not rivals or policy.spec.mode is not Mode.AUTO:
+            return None
+        return troubles.other_autoscaler(*rivals[0])
+
+
+def _replicas(entry: Entry, target: Target) -> Replicas:
+    """Give the counts; right after our own change, the watch still tells of the count before it."""
+    knows_our_change = target.resource_version != entry.stale_version
+    current = target.replicas
+    if not knows_our_change and entry.replicas is not None:
+        current = entry.replicas
+    starting = max(0, current - target.ready)
+    return Replicas(current, target.ready, starting, target.rolling_out)
+
+
+def _notice_foreign_write(
+    entry: Entry, policy: Policy, target: Target, current: int, now: datetime
+) -> None:
+    expected, entry.replicas = entry.replicas, current
+    if entry.contested_until is not None and now >= entry.contested_until:
+        entry.contest = entry.contested_until = None
+    if expected is None or expected == current or policy.spec.mode is not Mode.AUTO:
+        return
+    writer = target.writer.manager if target.writer else "somebody"
+    if writer == conventions.FIELD_MANAGER:
+        return
+    ref = policy.spec.scale_target_ref
+    entry.contest = troubles.contested(
+        writer, target=f"{ref.kind}/{ref.name}", found=current, decided=expected
+    )
+    entry.contested_until = now + _CONTEST

@@ -1,0 +1,281 @@
+"""The composition root of the operator: what it is made of, and in which order it starts and ends.
+
+Every replica follows policies and targets, so that a standby is warm; only the one that holds the
+Lease reads metrics, decides and writes.
+"""
+
+import asyncio
+import random
+import signal
+import socket
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import kopf
+
+from agentscaler import __version__, conventions
+from agentscaler.act.client import Api, Limits, connect
+from agentscaler.act.leases import read_lease, write_lease
+from agentscaler.act.rivals import Rivals
+from agentscaler.act.targets import Targets
+from agentscaler.clock import SystemClock
+from agentscaler.control import probes
+from agentscaler.control.cycle import Cycle, Parts
+from agentscaler.control.forecasts import Forecasts
+from agentscaler.control.keyring import Keyring
+from agentscaler.control.leadership import Elector
+from agentscaler.control.loop import Loop, Rounds
+from agentscaler.control.reconciliation import Reconciler
+from agentscaler.control.recording import Record
+from agentscaler.control.registry import Registry
+from agentscaler.control.schedule import Schedule
+from agentscaler.control.standing import Judge
+from agentscaler.errors import AgentscalerError
+from agentscaler.handlers import lifecycle, policies
+from agentscaler.observe.observer import Observer
+from agentscaler.observe.recorded import Recorder as HistoryReader
+from agentscaler.observe.sources import Settings as SourceSettings
+from agentscaler.observe.sources import Sources
+from agentscaler.report import logs
+from agentscaler.report.recorder import Recorder
+from agentscaler.report.telemetry import Telemetry
+
+_LOG: Final = logs.logger("agentscaler")
+# A write must be answered before the right to it ends; the Lease is renewed every two seconds.
+_WRITE_MARGIN: Final = timedelta(seconds=3)
+_STALLED_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one operator process runs; `agentscaler run --help` explains each."""
+
+    source: SourceSettings
+    kubeconfig: Path | None = None
+    namespaces: tuple[str, ...] = ()
+    lease_namespace: str = "default"
+    lease_name: str = conventions.LEASE_NAME
+    host: str = "127.0.0.1"
+    port: int = 8080
+    requests_per_second: float = 200.0
+
+
+class Operator:
+    """One operator process: its parts, and how they run together."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._clock = SystemClock()
+        self._identity = f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}"
+        self._telemetry = Telemetry(__version__)
+        self._registry = Registry()
+        phase = random.uniform(0, 60)  # noqa: S311  (keeps operators from polling in step)
+        self._loop = Loop(self._registry, Schedule(phase), self._telemetry, self._clock)
+        self._stop = asyncio.Event()
+        self._is_leading = False
+
+    def stop(self) -> None:
+        """Ask the operator to end: what it has begun to write is written, the Lease given back."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Run until told to stop; raise when the right to write is lost or kopf fails."""
+        async with (
+            self._connected() as (api, elector),
+            self._cluster(api) as (targets, rivals),
+            self._pages(),
+        ):
+            watching = asyncio.create_task(self._watch_policies(api), name="policies")
+            lead = partial(self._lead, api, targets, rivals)
+            leading = asyncio.create_task(elector.lead(lead), name="leading")
+            await self._until_over(watching, leading)
+
+    async def _until_over(self, *tasks: "asyncio.Task[None]") -> None:
+        """Wait for the stop, or for the first task that fails; end all, the last one first."""
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({*tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._stop.set()
+            stopping.cancel()
+        watching, leading = tasks
+        if not self._is_leading:
+            leading.cancel()
+        for task in (leading, watching):
+            with suppress(asyncio.CancelledError):
+                await task
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[tuple[Api, Elector]]:
+        """Connect twice: a renewal of the Lease must not queue behind a thousand patches."""
+        kubeconfig, rate = self._settings.kubeconfig, self._settings.requests_per_second
+        lease_api = await connect(kubeconfig, clock=self._clock, limits=Limits(timeout_seconds=3))
+        elector = self._elector(lease_api)
+        api = await connect(
+            kubeconfig,
+            clock=self._clock,
+            limits=Limits(per_second=rate, burst=round(2 * rate)),
+            may_write=partial(elector.may_write, _WRITE_MARGIN),
+        )
+        try:
+            yield api, elector
+        finally:
+            await api.close()
+            await lease_api.close()
+
+    @asynccontextmanager
+    async def _cluster(self, api: Api) -> AsyncIterator[tuple[Targets, Rivals]]:
+        """Follow targets and rivals."""
+        namespaces = self._settings.namespaces
+        targets = Targets(
+            api,
+            clock=self._clock,
+            namespaces=namespaces,
+            on_change=lambda key: self._loop.note_target(key, targets),
+        )
+        rivals = Rivals(
+            api, clock=self._clock, namespaces=namespaces, on_change=self._loop.note_rival
+        )
+        rivals.start()
+        try:
+            yield targets, rivals
+        finally:
+            await rivals.close()
+            await targets.close()
+
+    @asynccontextmanager
+    async def _pages(self) -> AsyncIterator[None]:
+        pages = probes.Probes(alive=self._stalled, ready=lambda: "", metrics=self._telemetry.page)
+        runner = await probes.serve(pages, self._settings.host, self._settings.port)
+        _LOG.info("listening", host=self._settings.host, port=probes.port_of(runner))
+        try:
+            yield
+        finally:
+            await runner.cleanup()
+
+    def _stalled(self) -> str:
+        still = self._clock.monotonic() - self._loop.turned_at
+        if self._is_leading and still > _STALLED_SECONDS:
+            return f"no pass began for {still:.0f}s"
+        return ""
+
+    def _elector(self, api: Api) -> Elector:
+        place = (self._settings.lease_namespace, self._settings.lease_name)
+        return Elector(
+            self._identity,
+            partial(read_lease, api, *place),
+            partial(write_lease, api, *place),
+            clock=self._clock,
+        )
+
+    async def _watch_policies(self, api: Api) -> None:
+        handlers = kopf.OperatorRegistry()
+        lifecycle.add_login(handlers, api.login)
+        policies.add_policies(handlers, self._loop.note)
+        ready = asyncio.Event()
+        watching = asyncio.ensure_future(
+            kopf.operator(
+                registry=handlers,
+                settings=lifecycle.settings(),
+                clusterwide=not self._settings.namespaces,
+                namespaces=self._settings.namespaces,
+                stop_flag=self._stop,
+                ready_flag=ready,
+            )
+        )
+        waiting = asyncio.ensure_future(ready.wait())
+        await asyncio.wait({watching, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        catch_signals(self.stop)  # after kopf has set its own handlers
+        await watching
+
+    async def _lead(self, api: Api, targets: Targets, rivals: Rivals) -> None:
+        """Do the operator's work while the Lease is held."""
+        self._is_leading = True
+        _LOG.info("leading", identity=self._identity)
+        self._telemetry.leader.set(1)
+        rounds, reconciler, forecasts, sources = self._rounds(api, targets, rivals)
+        background: list[asyncio.Task[None]] = []
+        try:
+            await self._take_over(reconciler, rounds.record, targets, rivals)
+            background += [
+                asyncio.create_task(reconciler.run(), name="reconcile"),
+                asyncio.create_task(forecasts.fill(), name="histories"),
+            ]
+            await self._loop.run(rounds, self._stop)
+        finally:
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+            sources.close()
+            self._telemetry.leader.set(0)
+
+    async def _take_over(
+        self, reconciler: Reconciler, record: Record, targets: Targets, rivals: Rivals
+    ) -> None:
+        """Know the cluster as it is before the first pass, and tell what was left untold."""
+        await reconciler.catch_up()
+        self._registry.recall()
+        await targets.follow(self._registry.kinds())
+        await targets.settled()
+        await rivals.settled()
+        for entry in self._registry:
+            record.tell_again(entry)
+
+    def _rounds(
+        self, api: Api, targets: Targets, rivals: Rivals
+    ) -> tuple[Rounds, Reconciler, Forecasts, Sources]:
+        clock, telemetry, registry = self._clock, self._telemetry, self._registry
+        source = self._settings.source
+        sources = Sources(source, clock)
+        keyring = Keyring(api, clock)
+        observer = Observer(sources, source, clock)
+        forecasts = Forecasts(
+            HistoryReader(Sources(source, clock, workers=2), clock), lambda: keyring.known, clock
+        )
+        record = Record(registry, api, Recorder(self._identity), telemetry, clock)
+        cycle = Cycle(
+            Parts(
+                api=api,
+                judge=Judge(registry, targets, rivals),
+                observer=observer,
+                forecasts=forecasts,
+                keyring=keyring,
+                record=record,
+                telemetry=telemetry,
+                clock=clock,
+            )
+        )
+        reconciler = Reconciler(
+            api,
+            registry,
+            namespaces=self._settings.namespaces,
+            look_at=self._loop.look_at,
+            clock=clock,
+        )
+        rounds = Rounds(cycle, record, targets, forecasts, observer, telemetry)
+        return rounds, reconciler, forecasts, sources
+
+
+def catch_signals(stop: Callable[[], None]) -> None:
+    """End gracefully on SIGTERM and SIGINT; kopf's own way would leave the Lease to run out."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+
+
+async def run(settings: Settings) -> None:
+    """Run one operator until it is told to stop."""
+    operator = Operator(settings)
+    catch_signals(operator.stop)
+    try:
+        await operator.run()
+    except AgentscalerError as exc:
+        _LOG.error("operator ended", error=str(exc))
+        raise
+    _LOG.info("operator stopped")
