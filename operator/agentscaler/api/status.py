@@ -31,6 +31,8 @@ Sentence = Annotated[str, _cut(1024), Field(max_length=1024)]
 Line = Annotated[str, _cut(MAX_LINE), Field(max_length=MAX_LINE)]
 ShortText = Annotated[str, _cut(128), Field(max_length=128)]
 Amount = Annotated[str, _cut(32), Field(max_length=32)]
+# Read back as a number after a restart: anything else is refused here and by the API server.
+Figure = Annotated[str, Field(max_length=32, pattern=r"^([0-9]+(\.[0-9]+)?(e[+-]?[0-9]{1,3})?)?$")]
 
 
 class ConditionType(StrEnum):
@@ -102,8 +104,8 @@ class ForecastStatus(Model):
 
     method: ShortText = Field("", description="How it was made.")
     lookahead: Amount = Field("", description="How far ahead.")
-    expected: Amount = Field("", description="Load expected, in slots.")
-    upper: Amount = Field("", description="Load not exceeded at the policy's quantile, in slots.")
+    expected: Figure = Field("", description="Load expected, in slots.")
+    upper: Figure = Field("", description="Load not exceeded at the policy's quantile, in slots.")
     trusted: bool = Field(description="Whether it may raise the count.")
     message: Sentence = Field("", description="Why it is trusted or not.")
 
@@ -157,7 +159,7 @@ class PolicyStatus(Model):
     lead_time: Amount = Field(
         "", description="Time that replicas needed from being asked for to being ready."
     )
-    slots_per_replica: Amount = Field(
+    slots_per_replica: Figure = Field(
         "", description="Requests that one replica serves at once, as last seen."
     )
     decision: DecisionStatus | None = Field(None, description="The decision and why.")

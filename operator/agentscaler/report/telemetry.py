@@ -4,9 +4,17 @@ Whoever does the work counts it and control passes the counts on; nothing here m
 """
 
 from collections import Counter as Tally
+from collections.abc import Mapping
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from agentscaler.api.status import PolicyStatus, ScalingEvent
 from agentscaler.report import figures, history
@@ -19,8 +27,11 @@ class Telemetry:
     """All metrics of one operator process."""
 
     def __init__(self, version: str) -> None:
+        # One more series for every counter, which nobody reads.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._policies: dict[figures.Key, figures.Figures] = {}
+        self._requests: Tally[tuple[str, str]] = Tally()
         self.policies = self._gauge(
             "agentscaler_policies", "Policies, by what they are doing.", "state"
         )
@@ -38,7 +49,7 @@ class Telemetry:
             "agentscaler_prometheus_queries_total", "Queries sent to Prometheus.", "outcome"
         )
         self.api_requests = self._counter(
-            "agentscaler_api_requests_total", "Requests sent to the API server.", "verb", "outcome"
+            "agentscaler_api_requests_total", "Requests sent to the API server.", "verb", "resource"
         )
         self.status_patches = self._counter(
             "agentscaler_status_patches_total", "Patches of a policy's status.", "outcome"
@@ -69,6 +80,13 @@ class Telemetry:
     def forget(self, namespace: str, name: str) -> None:
         """Export nothing more of a policy that is gone."""
         self._policies.pop((namespace, name), None)
+
+    def count_api_requests(self, totals: Mapping[tuple[str, str], int]) -> None:
+        """Count the requests since the last call; `totals` are those since the start."""
+        for (verb, resource), total in totals.items():
+            new = total - self._requests[verb, resource]
+            self.api_requests.labels(verb=verb, resource=resource).inc(new)
+            self._requests[verb, resource] = total
 
     def count_scaling(self, scaling: ScalingEvent) -> None:
         """Count a scaling that was carried out."""

@@ -23,6 +23,7 @@ from agentscaler.api.status import (
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 words = st.text(st.characters(codec="utf-8"), max_size=20)
+figures = st.just("") | st.floats(0, 1e9).map(lambda amount: f"{amount:g}")
 counts = st.integers(0, 100_000)
 moments = st.integers(0, 10**9).map(lambda seconds: LONG_AGO + timedelta(seconds=seconds))
 names = st.sampled_from(["queueDepth", "latency", "metric/open-tickets", "gate/database"])
@@ -45,8 +46,8 @@ forecasts = st.builds(
     ForecastStatus,
     method=words,
     lookahead=words,
-    expected=words,
-    upper=words,
+    expected=figures,
+    upper=figures,
     trusted=st.booleans(),
     message=words,
 )
@@ -89,7 +90,7 @@ statuses = st.builds(
     lastScaleDownTime=_optional(moments),
     lastUpdateTime=_optional(moments),
     leadTime=words,
-    slotsPerReplica=words,
+    slotsPerReplica=figures,
     decision=_optional(decisions),
     forecast=_optional(forecasts),
     signals=st.dictionaries(names, words),
