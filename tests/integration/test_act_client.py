@@ -130,6 +130,9 @@ async def test_writes_carry_our_name_and_form(pair: Pair) -> None:
     assert server.queries[-1] == {"fieldManager": "agentscaler"}
     assert server.headers[-1]["Content-Type"] == "application/merge-patch+json"
     assert server.headers[-1]["User-Agent"].startswith("agentscaler/")
+    await api.apply(SECRET, {"data": {"a": "eA=="}})
+    assert server.queries[-1] == {"fieldManager": "agentscaler", "force": "true"}
+    assert server.headers[-1]["Content-Type"] == "application/apply-patch+yaml"
     await api.update(SECRET, BODY)
     assert server.headers[-1]["Content-Type"] == "application/json"
     await api.get(SECRET)

@@ -15,7 +15,8 @@ Params: TypeAlias = Mapping[str, str]
 
 JSON: Final = "application/json"
 METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-_MERGE_PATCH: Final = "application/merge-patch+json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+APPLY_PATCH: Final = "application/apply-patch+yaml"
 _WRITES: Final = {"create": "POST", "update": "PUT", "patch": "PATCH"}
 
 
@@ -28,6 +29,7 @@ class Call:
     params: Params = field(default_factory=dict)
     body: Body | None = None
     accept: str = JSON
+    content: str = JSON
 
     @property
     def doing(self) -> str:
@@ -43,10 +45,14 @@ class Call:
 
     @property
     def query(self) -> list[tuple[str, str]]:
-        manager = {"fieldManager": conventions.FIELD_MANAGER} if self.writes else {}
-        return list({**self.params, **manager}.items())
+        query = dict(self.params)
+        if self.writes:
+            query["fieldManager"] = conventions.FIELD_MANAGER
+        if self.content == APPLY_PATCH:
+            query["force"] = "true"
+        return list(query.items())
 
     @property
     def headers(self) -> dict[str, str]:
-        content = {"Content-Type": _MERGE_PATCH if self.verb == "patch" else JSON}
-        return {"Accept": self.accept, **(content if self.writes else {})}
+        content = {"Content-Type": self.content} if self.writes else {}
+        return {"Accept": self.accept, **content}

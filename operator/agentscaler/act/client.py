@@ -20,7 +20,7 @@ from kubernetes.aio import client
 
 from agentscaler import __version__, conventions
 from agentscaler.act import login
-from agentscaler.act.calls import JSON, Body, Call
+from agentscaler.act.calls import APPLY_PATCH, JSON, MERGE_PATCH, Body, Call
 from agentscaler.act.failures import our_words, refusal, wait_asked_for
 from agentscaler.act.login import Login
 from agentscaler.act.places import Kind, Place, Resource
@@ -106,7 +106,14 @@ class Api:
 
         With `metadata.resourceVersion` in the body: ConflictError if that is not the present one.
         """
-        return await self._ask("patch", place, body=body)
+        return await self._ask("patch", place, body=body, content=MERGE_PATCH)
+
+    async def apply(self, place: Place, body: Body) -> Body:
+        """Make the fields in `body` ours, with these values, whoever held them before.
+
+        Guarded by `metadata.resourceVersion` as `patch` is; RBAC calls this "patch", too.
+        """
+        return await self._ask("patch", place, body=body, content=APPLY_PATCH)
 
     async def list_pages(self, place: Place, *, accept: str = JSON) -> AsyncIterator[Body]:
         """Read a collection, PAGE_SIZE objects at a time; ExpiredError if it took too long."""

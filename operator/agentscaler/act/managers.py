@@ -1,7 +1,9 @@
 """Who last wrote an object's replica count, as its managed fields tell. Pure.
 
 An update that changes a field takes it from all others who held it, so as a rule one entry holds
-the count. An apply of the same value shares it; then the newest entry counts.
+the count. An apply of the same value shares it; then the newest entry counts. Two gaps are the API
+server's (seen on 1.37): entries written through `/scale` carry no time, and an update of `/scale`
+to 0, as `kubectl scale --replicas=0` sends it, leaves nobody holding the count.
 """
 
 import sys
@@ -16,18 +18,18 @@ _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Writer(NamedTuple):
-    """A field manager such as "kubectl-edit", and when it last changed any of its fields."""
+    """A field manager such as "kubectl-edit", and when it last changed a field of its own, if told."""
 
     manager: str
-    at: datetime
+    at: datetime | None
 
 
 def last_writer(metadata: Mapping[str, Any]) -> Writer | None:
-    """Name the manager who holds the count in `metadata.managedFields`; None if nobody does."""
+    """Name the manager who holds the count in `metadata.managedFields`; None if nobody is known."""
     entries: Sequence[Entry] = metadata.get("managedFields") or ()
     path = _path_of_count(entries)
     holders = [_writer(entry) for entry in entries if _holds(entry, path)]
-    return max(holders, key=lambda writer: writer.at, default=None)
+    return max(holders, key=lambda writer: writer.at or _LONG_AGO, default=None)
 
 
 def _path_of_count(entries: Sequence[Entry]) -> tuple[str, ...]:
@@ -58,5 +60,5 @@ def _holds(entry: Entry, path: tuple[str, ...]) -> bool:
 
 
 def _writer(entry: Entry) -> Writer:
-    at = datetime.fromisoformat(entry["time"]) if "time" in entry else _LONG_AGO
+    at = datetime.fromisoformat(entry["time"]) if "time" in entry else None
     return Writer(sys.intern(entry.get("manager", "")), at)

@@ -58,6 +58,7 @@ def test_nobody_is_named_when_nobody_holds_the_count(metadata: dict[str, Any]) -
 
 
 def test_entry_without_time_is_the_oldest() -> None:
-    timeless = {"manager": "old", "fieldsV1": REPLICAS}
+    timeless = {"manager": "kubectl", "fieldsV1": REPLICAS}
     entries = [timeless, entry("helm", REPLICAS)]
     assert last_writer({"managedFields": entries}) == Writer("helm", at(0))
+    assert last_writer({"managedFields": [timeless]}) == Writer("kubectl", None)
