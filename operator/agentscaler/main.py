@@ -10,7 +10,7 @@ import signal
 import socket
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -107,9 +107,10 @@ class Operator:
         watching, leading = tasks
         if not self._is_leading:
             leading.cancel()
-        for task in (leading, watching):
-            with suppress(asyncio.CancelledError):
-                await task
+        ended = await asyncio.gather(leading, watching, return_exceptions=True)
+        for each in ended:
+            if isinstance(each, Exception):
+                raise each
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[tuple[Api, Elector]]:
@@ -213,7 +214,8 @@ class Operator:
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
-            sources.close()
+            for each in sources:
+                each.close()
             self._telemetry.leader.set(0)
 
     async def _take_over(
@@ -230,15 +232,14 @@ class Operator:
 
     def _rounds(
         self, api: Api, targets: Targets, rivals: Rivals
-    ) -> tuple[Rounds, Reconciler, Forecasts, Sources]:
+    ) -> tuple[Rounds, Reconciler, Forecasts, tuple[Sources, Sources]]:
         clock, telemetry, registry = self._clock, self._telemetry, self._registry
         source = self._settings.source
-        sources = Sources(source, clock)
+        present = Sources(source, clock)
+        past = Sources(source, clock, workers=2)  # long reads on connections of their own
         keyring = Keyring(api, clock)
-        observer = Observer(sources, source, clock)
-        forecasts = Forecasts(
-            HistoryReader(Sources(source, clock, workers=2), clock), lambda: keyring.known, clock
-        )
+        observer = Observer(present, source, clock)
+        forecasts = Forecasts(HistoryReader(past, clock), lambda: keyring.known, clock)
         record = Record(registry, api, Recorder(self._identity), telemetry, clock)
         cycle = Cycle(
             Parts(
@@ -260,7 +261,7 @@ class Operator:
             clock=clock,
         )
         rounds = Rounds(cycle, record, targets, forecasts, observer, telemetry)
-        return rounds, reconciler, forecasts, sources
+        return rounds, reconciler, forecasts, (present, past)
 
 
 def catch_signals(stop: Callable[[], None]) -> None:

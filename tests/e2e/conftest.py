@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.bed import Bed
+from tests.bed.fleet import Fleet
+from tests.e2e.operators import RELEASE, Operator
+from tests.e2e.worlds import SYSTEM_NAMESPACE, World
 
 CHART = Path(__file__).parents[2] / "helm" / "agentscaler"
-RELEASE = "agentscaler"
-SYSTEM_NAMESPACE = "agentscaler-system"
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +39,25 @@ def installed(cluster: Bed) -> Iterator[Bed]:
     cluster.helm("uninstall", RELEASE, "--namespace", SYSTEM_NAMESPACE)
     cluster.kubectl("delete", "crd", "agentscalingpolicies.agentscaler.dev", "--wait=true")
     cluster.kubectl("delete", "namespace", SYSTEM_NAMESPACE, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def fleet(installed: Bed) -> Iterator[Fleet]:
+    """Play the agents of all worlds."""
+    with Fleet.up(installed) as playing:
+        yield playing
+
+
+@pytest.fixture(scope="session")
+def operator(installed: Bed) -> Iterator[Operator]:
+    """Run the operator for all worlds."""
+    with Operator(installed) as running:
+        yield running
+
+
+@pytest.fixture
+def world(installed: Bed, fleet: Fleet, operator: Operator) -> Iterator[World]:
+    """Give a namespace of its own, with the operator running."""
+    made = World(installed, fleet)
+    yield made
+    made.close()

@@ -108,7 +108,7 @@ class Mirror(Generic[T]):
         version = ""
         async for page in self._api.list_pages(self.place):
             version = page["metadata"]["resourceVersion"]
-            for body in page["items"]:
+            for body in page["items"] or ():
                 key = _key(body)
                 kept = await self._kept_of(body, self.kept.get(key))
                 if kept is not None:

@@ -22,7 +22,7 @@ async def list_policies(api: Api, namespaces: Sequence[str] = ()) -> dict[Object
     found = {}
     for namespace in namespaces or ("",):
         async for page in api.list_pages(POLICIES.at(namespace), accept=METADATA_ONLY):
-            for item in page["items"]:
+            for item in page["items"] or ():  # none are null, not empty
                 metadata = item["metadata"]
                 found[metadata["namespace"], metadata["name"]] = PolicyVersion(
                     metadata["uid"], metadata.get("generation", 0), metadata["resourceVersion"]

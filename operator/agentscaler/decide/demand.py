@@ -78,7 +78,12 @@ def _urgency(demand: Demand, service: float | None) -> float:
 
 
 def _slow_model(policy: PolicySpec, demand: Demand, seen: Snapshot) -> str:
-    """Say when requests are slow although slots are free: no replica would cure that."""
+    """Say when requests are slow although slots are free: no replica would cure that.
+
+    Only of a latency that the policy names: a model of ten seconds is no news to its owner.
+    """
+    if "latency" not in policy.signals.model_fields_set:
+        return ""
     latency = work.signal(seen, SignalName.LATENCY)
     queued = work.signal(seen, SignalName.QUEUE_DEPTH)
     if isinstance(latency, Missing) or isinstance(queued, Missing) or queued > 0:

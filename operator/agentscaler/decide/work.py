@@ -5,7 +5,7 @@ Every quantity here is a reading: a number, or the reason why it is not known.
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from agentscaler.api.policy import PolicySpec
 from agentscaler.api.signals import SignalName
@@ -13,6 +13,8 @@ from agentscaler.decide.decision import Memory
 from agentscaler.decide.snapshot import Missing, Reading, Snapshot, Why
 
 Ratio: TypeAlias = Callable[[float, float], float]
+
+_SHORTEST_SERVICE: Final = 0.001  # seconds: what scrapes cannot resolve is not divided by
 
 NOT_ASKED = Missing(Why.EMPTY, "not read")
 _NO_CAPACITY = Missing(
@@ -108,4 +110,4 @@ def service_seconds(seen: Snapshot) -> float | None:
     ended = signal(seen, SignalName.COMPLETION_RATE)
     if isinstance(active, Missing) or isinstance(ended, Missing) or ended <= 0 or active <= 0:
         return None
-    return active / ended
+    return max(active / ended, _SHORTEST_SERVICE)

@@ -96,7 +96,10 @@ def test_known_part_of_the_work_may_add_but_not_remove() -> None:
 
 def test_slow_model_with_free_slots_is_named_and_adds_nothing() -> None:
     slow = seen(active_requests=2.0, latency=30.0)
-    decision = decide(policy(), slow, OLD)
+    named = policy(signals={"capacity": {"perReplica": 4}, "latency": {}})
+    assert "would not help" not in decide(policy(), slow, OLD).message
+    assert "would not help" not in decide(named, seen(queue_depth=1.0, latency=30.0), OLD).message
+    decision = decide(named, slow, OLD)
     assert "replicas would not help" in decision.message
     assert decision.replicas <= 4
 

@@ -1,0 +1,100 @@
+"""The operator as a process, with the rights of the chart's ServiceAccount."""
+
+import json
+import os
+import signal
+import sys
+import urllib.request
+from pathlib import Path
+
+from tests.bed import Bed
+from tests.bed.companion import Companion
+from tests.bed.ports import LOOPBACK
+from tests.e2e.worlds import SYSTEM_NAMESPACE
+
+RELEASE = "agentscaler"
+VALIDITY = "4h"
+
+
+class Operator:
+    """One operator; a context manager that ends it gracefully."""
+
+    def __init__(self, bed: Bed, name: str = "operator", *options: str) -> None:
+        arguments = [each for each in _chart_arguments(bed) if not each.startswith("--listen")]
+        self._companion = Companion(
+            name,
+            bed,
+            [
+                str(Path(sys.executable).with_name("agentscaler")),
+                *("run", *arguments, *options),
+                *(f"--kubeconfig={kubeconfig(bed)}", f"--listen={LOOPBACK}:{{port}}"),
+            ],
+            probe="/readyz",
+        )
+        self.log = bed.work / "logs" / f"{name}.log"
+
+    def __enter__(self) -> "Operator":
+        self._companion.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._companion.down()
+
+    def kill(self) -> None:
+        """End it without a warning."""
+        self._companion.program.kill()
+
+    def terminate(self) -> None:
+        """Ask it to end, and wait."""
+        self._companion.program.stop()
+
+    def start(self) -> None:
+        """Start it again, on the same port."""
+        self._companion.program.start()
+        self._companion.program.wait_ready()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        pid = self._companion.program.pid
+        assert pid is not None
+        os.kill(pid, number)
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Read one of its metrics; 0 where there is no such series."""
+        wanted = [f'{label}="{value}"' for label, value in labels.items()]
+        for line in self.page().splitlines():
+            series, _, value = line.rpartition(" ")
+            if series.partition("{")[0] == name and all(each in series for each in wanted):
+                return float(value)
+        return 0.0
+
+    def page(self) -> str:
+        """Read its metrics page."""
+        with urllib.request.urlopen(f"http://{self._companion.address}/metrics") as answer:
+            text: str = answer.read().decode()
+            return text
+
+
+def _chart_arguments(bed: Bed) -> list[str]:
+    found = bed.kubectl(
+        "get", "deployment", RELEASE, f"--namespace={SYSTEM_NAMESPACE}", "--output=json"
+    )
+    pod = json.loads(found)["spec"]["template"]["spec"]
+    arguments: list[str] = pod["containers"][0]["args"]
+    return arguments
+
+
+def kubeconfig(bed: Bed) -> Path:
+    """Write a kubeconfig that holds nothing but a token of the chart's ServiceAccount."""
+    path = bed.work / "operator.kubeconfig"
+    if not path.exists():
+        token = bed.kubectl(
+            *("create", "token", RELEASE),
+            *(f"--namespace={SYSTEM_NAMESPACE}", f"--duration={VALIDITY}"),
+        )
+        config = json.loads(bed.kubectl("config", "view", "--raw", "--minify", "--output=json"))
+        config["users"] = [{"name": RELEASE, "user": {"token": token.strip()}}]
+        for context in config["contexts"]:
+            context["context"]["user"] = RELEASE
+        path.write_text(json.dumps(config))
+    return path
