@@ -6,9 +6,10 @@ is here: the times of the last scalings, what was learned, and the history.
 
 from collections.abc import Mapping
 from enum import StrEnum
+from math import isfinite
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from agentscaler.api.fields import Model, Timestamp
 from agentscaler.api.rules import listed_by
@@ -27,12 +28,18 @@ def _cut(length: int) -> BeforeValidator:
     return BeforeValidator(cut)
 
 
+def _figure(text: str) -> str:
+    if text and not isfinite(float(text)):
+        raise ValueError(f"{text!r} is no number")
+    return text
+
+
 Sentence = Annotated[str, _cut(1024), Field(max_length=1024)]
 Line = Annotated[str, _cut(MAX_LINE), Field(max_length=MAX_LINE)]
 ShortText = Annotated[str, _cut(128), Field(max_length=128)]
 Amount = Annotated[str, _cut(32), Field(max_length=32)]
-# Read back as a number after a restart: anything else is refused here and by the API server.
-Figure = Annotated[str, Field(max_length=32, pattern=r"^([0-9]+(\.[0-9]+)?(e[+-]?[0-9]{1,3})?)?$")]
+Figure = Annotated[str, AfterValidator(_figure), Field(max_length=32)]
+"""A number as text, read back as a number after a restart; empty where it is not known."""
 
 
 class ConditionType(StrEnum):
