@@ -52,7 +52,7 @@ async def test_question_carries_moment_and_time_limit() -> None:
         answer = await ask(f"{server.address}/prefix/")
         path, _ = server.requests[0]
     assert answer == Answer(7.0)
-    assert path.startswith("/prefix/api/v1/query?query=up&time=1767614400.0&timeout=3.9")
+    assert path.startswith("/prefix/api/v1/query?query=up&time=1767614400.0&timeout=39")
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ class Prometheus:
         """
 
         def ask(connect: PrometheusConnect, timeout: float) -> Any:
-            given = {"time": at.timestamp(), "timeout": f"{timeout * _SERVER_SHARE:.3f}s"}
+            given = {"time": at.timestamp(), "timeout": _server_limit(timeout)}
             return connect.custom_query(query, params=given, timeout=timeout)
 
         return await self._within(caller, ask, read)
@@ -110,7 +110,7 @@ class Prometheus:
         """Ask for the values at each step of a span of time; errors as with `instant`."""
 
         def ask(connect: PrometheusConnect, timeout: float) -> Any:
-            given = {"timeout": f"{timeout * _SERVER_SHARE:.3f}s"}
+            given = {"timeout": _server_limit(timeout)}
             step = f"{span.step.total_seconds():.0f}"
             return connect.custom_query_range(
                 query, span.start, span.end, step, params=given, timeout=timeout
@@ -185,6 +185,11 @@ class Prometheus:
         client = clients.pop(next(iter(clients)))
         self._opened.remove(client)
         client.connect.close()
+
+
+def _server_limit(timeout: float) -> str:
+    """Write the time a server may take; Prometheus takes no fraction of a unit."""
+    return f"{max(1, int(timeout * _SERVER_SHARE * 1000))}ms"
 
 
 def _host_of(address: str) -> str:
