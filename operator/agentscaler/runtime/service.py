@@ -36,6 +36,7 @@ DEFAULTS: Final = ServiceOptions()
 _MEAN_WEIGHT: Final = 0.05
 
 
+_COUNTED: Final = frozenset({"http", "websocket"})
 _SERVER_ERROR: Final = 500
 _CLOSE: Final[Header] = (b"connection", b"close")
 
@@ -77,14 +78,15 @@ class AgentService:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope, as ASGI has it."""
         kind = scope["type"]
-        if kind == "http":
-            probe = self._probes.get(scope["path"])
-            if probe is not None:
-                await probe(scope, receive, send)
+        if kind == "http" and scope["path"] in self._probes:
+            await self._probes[scope["path"]](scope, receive, send)
+        elif kind in _COUNTED:
+            self._tally.received += 1
+            if not self.drain.refusing and self.limit.try_enter():
+                self._tally.wait.observe(0.0)
+                await self._work(scope, receive, send)
             else:
-                await self._admit(scope, receive, send)
-        elif kind == "websocket":
-            await self._admit(scope, receive, send)
+                await self._admit_late(scope, receive, send)
         elif kind == "lifespan":
             await self._live(scope, receive, send)
         else:
@@ -101,19 +103,12 @@ class AgentService:
             draining=self.drain.draining,
         )
 
-    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._tally.received += 1
-        if self.drain.refusing:
-            await self._refuse(scope, send, ShuttingDownError("this instance is shutting down"))
-        elif self.limit.try_enter():
-            self._tally.wait.observe(0.0)
-            await self._work(scope, receive, send)
-        else:
-            await self._admit_from_line(scope, receive, send)
-
-    async def _admit_from_line(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _admit_late(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request wait in line for its slot, if there is room and we are not leaving."""
         arrived = self._clock.monotonic()
         try:
+            if self.drain.refusing:
+                raise ShuttingDownError("this instance is shutting down")  # noqa: TRY301
             place = self.limit.line_up()
         except OverloadedError as full:
             await self._refuse(scope, send, full)
