@@ -44,13 +44,18 @@ def clean(noted: list[list[Any]]) -> list[str]:
 
 
 def kill(pid: int, created: float) -> list[psutil.Process]:
-    """Kill a process and its group, unless its number went to another one meanwhile."""
-    with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
-        process = psutil.Process(pid)
-        if process.create_time() == created:
-            os.killpg(pid, signal.SIGKILL)
-            return [process]
-    return []
+    """Kill a process and its group, unless its number went to another one meanwhile.
+
+    The group may outlive its leader: the compilers of a build that was killed do.
+    """
+    leader = None
+    with contextlib.suppress(psutil.NoSuchProcess):
+        leader = psutil.Process(pid)
+        if leader.create_time() != created:
+            return []
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+    return [leader] if leader else []
 
 
 def remove(path: Path) -> None:
