@@ -23,16 +23,21 @@ $(READY): requirements.lock pyproject.toml
 install: $(READY)  ## Create .venv with all that development needs
 
 .PHONY: check
-check: $(READY)  ## Lint, format, types and import layers
+check: $(READY)  ## Lint, format, types, import layers, CRD drift, chart
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/pytest --quiet tests/contract
 
 .PHONY: fmt
 fmt: $(READY)  ## Format and mend what can be mended by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+.PHONY: down
+down: $(READY)  ## Take down what a demo with KEEP=1, or a bed, left running
+	@$(BIN)/python -m tests.bed down
 
 .PHONY: lock
 lock: $(READY)  ## Pin all dependencies anew, with hashes
@@ -41,13 +46,28 @@ lock: $(READY)  ## Pin all dependencies anew, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --extra operator --extra gateway --extra redis pyproject.toml -o requirements-image.lock
 
+.PHONY: demo
+demo: $(READY)  ## Scale agents over a day of load, live, in three minutes (KEEP=1 leaves it running)
+	@$(BIN)/python -m tests.demo $(if $(PICTURE),--chart $(PICTURE))
+
+.PHONY: test
+test: $(READY)  ## All tests: unit, contract, integration, and end to end on a real control plane
+	@$(BIN)/python -m tests.bed build
+	$(BIN)/coverage erase
+	$(BIN)/pytest -m "not bench" --cov --cov-report=term
+
+.PHONY: e2e
+e2e: $(READY)  ## End-to-end tests alone (CLUSTER=local|kind|current)
+	@$(BIN)/python -m tests.bed build
+	$(BIN)/pytest -m e2e
+
 .PHONY: unit
 unit: $(READY)  ## Unit tests: no network, no cluster, seconds
 	$(BIN)/pytest tests/unit
 
 .PHONY: crds
 crds: $(READY)  ## Write the CRD anew, for kubectl and for the chart
-	$(BIN)/agentscaler crds > crds/agentscalingpolicies.yaml
+	$(BIN)/agentscaler crds > crds/.new && mv crds/.new crds/agentscalingpolicies.yaml
 	cp crds/agentscalingpolicies.yaml helm/agentscaler/files/
 
 .PHONY: verify

@@ -67,6 +67,8 @@ def _node(schema: Schema, path: str, *, defaults: bool) -> dict[str, Any]:
     if unknown := schema.keys() - {*_KEPT, *_PARTS, *_DROPPED}:
         raise TypeError(f"{path}: no structural form of {', '.join(sorted(unknown))}")
     kept = {key: schema[key] for key in _KEPT if key in schema}
+    if "description" in kept:  # a docstring is wrapped for this source, not for a terminal
+        kept["description"] = " ".join(kept["description"].split())
     if not defaults or not _is_scalar(kept.get("default")):
         kept.pop("default", None)
     return kept | _parts(schema, path, defaults=defaults)

@@ -1,0 +1,231 @@
+"""The chart renders, for every way it is meant to be installed, and grants no more than it must."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from agentscaler import __version__
+from tests.bed.errors import BedError
+from tests.bed.tools import Tool
+
+CHART = Path(__file__).parents[2] / "helm" / "agentscaler"
+URL = {"prometheus": {"url": "http://prometheus.monitoring:9090"}}
+VALUES: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "namespaced": {"watchNamespaces": ["agents", "research"]},
+    "secured": {
+        "prometheus": URL["prometheus"]
+        | {
+            "bearerTokenSecret": {"name": "token", "key": "token"},
+            "caSecret": {"name": "authority", "key": "ca.crt"},
+            "allowedServers": ["https://thanos.legal:9090"],
+        },
+        "policySecrets": {"enabled": True},
+    },
+    "other-targets": {
+        "scaleTargets": [{"apiGroup": "argoproj.io", "resource": "rollouts"}],
+        "keda": {"enabled": False},
+    },
+    "alone": {
+        "replicas": 1,
+        "crds": {"enabled": False},
+        "serviceAccount": {"create": False, "name": "given"},
+        "rbac": {"create": False},
+        "affinity": {"nodeAffinity": {}},
+        "priorityClassName": "system-cluster-critical",
+        "imagePullSecrets": [{"name": "registry"}],
+        "podAnnotations": {"team": "platform"},
+        "tolerations": [{"operator": "Exists"}],
+        "nodeSelector": {"kubernetes.io/os": "linux"},
+    },
+}
+USUAL = {"CustomResourceDefinition", "Deployment", "PodDisruptionBudget", "Role", "RoleBinding",
+         "Service", "ServiceAccount"}  # fmt: skip
+
+
+@pytest.fixture(params=VALUES, scope="module")
+def objects(
+    request: pytest.FixtureRequest, helm: Tool, tmp_path_factory: pytest.TempPathFactory
+) -> list[dict[str, Any]]:
+    return render(helm, tmp_path_factory.mktemp("chart"), VALUES[request.param])
+
+
+def render(helm: Tool, folder: Path, values: dict[str, Any]) -> list[dict[str, Any]]:
+    file = folder / "values.yaml"
+    file.write_text(yaml.safe_dump(URL | values))
+    text = helm("template", "agentscaler", CHART, "--namespace", "system", "--values", file)
+    return [each for each in yaml.safe_load_all(text) if each]
+
+
+def one(objects: list[dict[str, Any]], kind: str) -> dict[str, Any]:
+    found = [each for each in objects if each["kind"] == kind]
+    assert len(found) == 1
+    return found[0]
+
+
+def rules(objects: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for each in objects:
+        if each["kind"] in {"Role", "ClusterRole"}:
+            yield from each["rules"]
+
+
+@pytest.mark.parametrize("values", VALUES.values(), ids=VALUES.keys())
+def test_chart_passes_lint(helm: Tool, tmp_path: Path, values: dict[str, Any]) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text(yaml.safe_dump(URL | values))
+    assert "0 chart(s) failed" in helm("lint", "--strict", CHART, "--values", file)
+
+
+def test_chart_makes_its_objects(helm: Tool, tmp_path: Path) -> None:
+    def kinds(values: dict[str, Any]) -> list[str]:
+        return sorted(each["kind"] for each in render(helm, tmp_path, values))
+
+    assert set(kinds({})) == USUAL | {"ClusterRole", "ClusterRoleBinding"}
+    namespaced = kinds(VALUES["namespaced"])
+    assert set(namespaced) == USUAL
+    assert namespaced.count("Role") == 3, "one for the lease, one in each namespace"
+    assert kinds(VALUES["alone"]) == ["Deployment", "Service"]
+
+
+def test_objects_carry_the_common_labels(objects: list[dict[str, Any]]) -> None:
+    for each in objects:
+        assert each["metadata"]["labels"]["app.kubernetes.io/name"] == "agentscaler"
+        assert each["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "Helm"
+
+
+def test_pod_is_confined(objects: list[dict[str, Any]]) -> None:
+    pod = one(objects, "Deployment")["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["securityContext"]["runAsUser"] == 65532
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    container = pod["containers"][0]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert {"cpu", "memory"} <= container["resources"]["requests"].keys()
+    env = {each["name"] for each in container["env"]}
+    assert {"POD_NAME", "POD_NAMESPACE", "POD_ID", "HOME"} <= env
+    mounted = {each["name"] for each in container["volumeMounts"]}
+    assert mounted == {each["name"] for each in pod["volumes"]}
+
+
+def test_pod_is_probed_where_it_listens(objects: list[dict[str, Any]]) -> None:
+    container = one(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    assert container["ports"] == [{"name": "http", "containerPort": 8080}]
+    assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "http"}
+    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
+    assert one(objects, "Service")["spec"]["ports"][0]["targetPort"] == "http"
+
+
+def test_rights_name_what_they_grant(objects: list[dict[str, Any]]) -> None:
+    for rule in rules(objects):
+        for words in (rule["apiGroups"], rule["resources"], rule["verbs"]):
+            assert not any("*" in word for word in words)
+
+
+def test_rights_are_the_least(helm: Tool, tmp_path: Path) -> None:
+    writes = {
+        (resource, verb)
+        for rule in rules(render(helm, tmp_path, {}))
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+        if verb not in {"get", "list", "watch"}
+    }
+    assert writes == {
+        ("agentscalingpolicies/status", "patch"),
+        ("deployments/scale", "patch"),
+        ("statefulsets/scale", "patch"),
+        ("events", "create"),
+        ("events", "patch"),
+        ("leases", "create"),
+        ("leases", "update"),
+    }
+
+
+def test_secrets_are_read_only_where_policies_may_name_them(helm: Tool, tmp_path: Path) -> None:
+    def granted(values: dict[str, Any]) -> list[list[str]]:
+        found = rules(render(helm, tmp_path, values))
+        return [rule["verbs"] for rule in found if "secrets" in rule["resources"]]
+
+    assert granted({}) == []
+    assert granted(VALUES["secured"]) == [["get"]]
+
+
+def test_values_reach_the_command_line(helm: Tool, tmp_path: Path) -> None:
+    def arguments(values: dict[str, Any]) -> list[str]:
+        pod = one(render(helm, tmp_path, values), "Deployment")["spec"]["template"]["spec"]
+        given: list[str] = pod["containers"][0]["args"]
+        return given
+
+    plain = ["--lease-namespace=system", "--lease-name=agentscaler-leader",
+             "--listen=0.0.0.0:8080", "--log-level=info"]  # fmt: skip
+    url = "--prometheus-url=http://prometheus.monitoring:9090"
+    assert arguments({}) == [url, *plain]
+    assert arguments(VALUES["namespaced"]) == [
+        url, "--namespace=agents", "--namespace=research", *plain,
+    ]  # fmt: skip
+    assert arguments(VALUES["secured"]) == [
+        url,
+        "--prometheus-bearer-token-file=/etc/agentscaler/prometheus-token/token",
+        "--prometheus-ca-file=/etc/agentscaler/prometheus-ca/ca.crt",
+        "--allow-server=https://thanos.legal:9090",
+        *plain,
+    ]
+
+
+def test_crd_stays_when_the_release_goes(helm: Tool, tmp_path: Path) -> None:
+    kept = one(render(helm, tmp_path, {}), "CustomResourceDefinition")
+    assert kept["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+    loose = render(helm, tmp_path, {"crds": {"enabled": True, "keep": False}})
+    assert "annotations" not in one(loose, "CustomResourceDefinition")["metadata"]
+    copy = yaml.safe_load((CHART / "files" / "agentscalingpolicies.yaml").read_text())
+    assert kept["spec"] == copy["spec"]
+
+
+def test_address_of_prometheus_is_asked_for(helm: Tool) -> None:
+    with pytest.raises(BedError, match=r"prometheus\.url: set the address"):
+        helm("template", "agentscaler", CHART)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ("replicaz=3", "'replicaz' not allowed"),
+        ("logLevel=loud", "'debug', 'info'"),
+        ("scaleTargets[0].apiGroup=apps,scaleTargets[0].resource=*", "/scaleTargets/0/resource"),
+        ("prometheus.url=prometheus:9090", "/prometheus/url"),
+    ],
+)
+def test_wrong_value_is_refused(helm: Tool, values: str, said: str) -> None:
+    with pytest.raises(BedError) as refused:
+        helm("template", "agentscaler", CHART, "--set", values)
+    assert said in str(refused.value)
+
+
+def test_every_value_is_described() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    jsonschema.Draft7Validator.check_schema(schema)
+
+    def silent(node: dict[str, Any], path: str) -> Iterator[str]:
+        for name, part in node.get("properties", {}).items():
+            if not part.get("description"):
+                yield f"{path}.{name}"
+            yield from silent(part, f"{path}.{name}")
+        if "items" in node:
+            yield from silent(node["items"], f"{path}[]")
+
+    assert list(silent(schema, "")) == []
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    assert values.keys() | {"global"} == schema["properties"].keys()
+
+
+def test_chart_has_the_version_of_the_program() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert (chart["version"], chart["appVersion"]) == (__version__, __version__)
