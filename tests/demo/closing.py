@@ -27,7 +27,9 @@ def print_kubectl(console: Console, bed: Bed, target: Target) -> None:
         ),
     )
     for command in commands:
-        console.print(f"\n[bold]$ kubectl {' '.join(command)}[/bold]", highlight=False)
+        console.print(
+            f"\n[bold]$ kubectl {' '.join(command)}[/bold]", highlight=False, soft_wrap=True
+        )
         console.out(bed.kubectl(*command).rstrip(), highlight=False)
 
 
@@ -36,13 +38,13 @@ def print_figures(console: Console, figures: dict[str, Any], peak: Fixed, equal:
     target = f"{scenario.WAIT_TARGET:g} s"
     table = Table(title=f"The day in figures: {figures['arrivals']:,} requests", title_style="bold")
     table.add_column("")
-    for heading in (f"served within {target}", "mean wait", "p99 wait", "replica-hours", "cost"):
+    for heading in (f"within {target}", "mean wait", "p99 wait", "replica-hours", "cost"):
         table.add_column(heading, justify="right")
     ours = figures["replica_hours"]
     rows = (
         ("agentscaler", figures["attainment"], figures["mean_wait"], figures["p99_wait"], ours),
-        _row(f"fixed fleet of the peak size, {peak.replicas}", peak),
-        _row(f"cheapest fixed fleet of equal service, {equal.replicas}", equal),
+        _row(f"fixed, peak size: {peak.replicas}", peak),
+        _row(f"fixed, equal service: {equal.replicas}", equal),
     )
     for name, attainment, mean_wait, p99_wait, hours in rows:
         table.add_row(

@@ -8,18 +8,18 @@ DAY_SECONDS = 180.0
 HOUR_SECONDS = DAY_SECONDS / 24
 PAST_DAYS = 5
 SLOTS = 4
-WAIT_TARGET = 2.0
+WAIT_TARGET = 3.0
 # Pods need as long as 24 to 48 minutes of the compressed day: too long to wait for a ramp.
 START_DELAY = (3.0, 6.0)
 # At the latest; a drained pod goes at once.
 STOP_DELAY = (15.0, 15.0)
 LOAD = Days(
-    peak=28,
+    peak=50,
     season=DAY_SECONDS,
-    work=Work(mean=2.5, sigma=0.5, most=10),
+    work=Work(mean=1.3, sigma=0.35, most=5),
     seed=2026,
     noise=0.06,
-    burst_height=0.4,
+    burst_height=0.3,
 )
 # Enough for any day: the past was served without waiting.
 PAST_REPLICAS = 40
