@@ -99,7 +99,7 @@ class Recorder:
         await reading.read(lane for policy in found for lane in _lanes(policy))
         times = timeline.times
         return {
-            policy.key: Series(timeline.start, step, times, loads)
+            policy.key: Series(timeline.start, timeline.step, times, loads)
             for policy in found
             if (loads := _load_of(policy, reading.rows)) is not None
         }

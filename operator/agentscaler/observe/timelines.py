@@ -42,10 +42,12 @@ class Timeline:
 
     @classmethod
     def back(cls, now: datetime, span: timedelta, step: timedelta) -> "Timeline":
-        """Cut the `span` before `now` into steps, the last of them complete."""
-        seconds = step.total_seconds()
-        if seconds < 1 or seconds % 1:
-            raise ValueError(f"the step must be whole seconds, not {seconds}s")
+        """Cut the `span` before `now` into steps, the last of them complete.
+
+        A step is whole seconds, as the client rounds moments to them: a fraction is cut off.
+        """
+        seconds = max(1, floor(step.total_seconds()))
+        step = timedelta(seconds=seconds)
         count = max(1, floor(span / step))
         last = floor(now.timestamp() / seconds)
         return cls(datetime.fromtimestamp((last - count) * seconds, UTC), step, count)
