@@ -8,18 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.bed import Bed
+from tests.bed import Bed, BedConfig
 from tests.bed.fleet import Fleet
 from tests.e2e.operators import RELEASE, Operator
+from tests.e2e.pasts import FORESEEN, write_past
 from tests.e2e.worlds import SYSTEM_NAMESPACE, World
 
 CHART = Path(__file__).parents[2] / "helm" / "agentscaler"
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Bed]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     """Start a cluster with a Prometheus, and take it down at the end."""
-    with Bed.up() as bed:
+    path = tmp_path_factory.mktemp("past") / "load.om"
+    write_past(path)
+    with Bed.up(BedConfig(history=path)) as bed:
         yield bed
 
 
@@ -61,3 +64,11 @@ def world(installed: Bed, fleet: Fleet, operator: Operator) -> Iterator[World]:
     made = World(installed, fleet)
     yield made
     made.close()
+
+
+@pytest.fixture
+def foreseeing(installed: Bed, fleet: Fleet, operator: Operator) -> Iterator[World]:
+    """Give the namespace whose agent was busy at this time yesterday."""
+    made = World(installed, fleet, FORESEEN)
+    yield made
+    installed.kubectl("delete", "namespace", FORESEEN, "--wait=true")

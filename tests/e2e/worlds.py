@@ -18,10 +18,10 @@ Document = dict[str, Any]
 class World:
     """One namespace; `agent` is the Deployment and `agent` the policy, unless said otherwise."""
 
-    def __init__(self, bed: Bed, fleet: Fleet) -> None:
+    def __init__(self, bed: Bed, fleet: Fleet, namespace: str = "") -> None:
         self.bed = bed
         self.fleet = fleet
-        self.namespace = f"e2e-{uuid.uuid4().hex[:8]}"
+        self.namespace = namespace or f"e2e-{uuid.uuid4().hex[:8]}"
         bed.kubectl("create", "namespace", self.namespace)
 
     def close(self) -> None:

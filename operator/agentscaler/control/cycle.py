@@ -73,6 +73,7 @@ class Cycle:
         results = await asyncio.gather(
             *(self._execute(plan) for plan in plans), return_exceptions=True
         )
+        self._parts.telemetry.count_api_requests(self._parts.api.requests)
         again = []
         for plan, result in zip(plans, results, strict=True):
             if isinstance(result, LeadershipLostError):
@@ -147,6 +148,7 @@ class Cycle:
         facts = Facts(_target_text(policy), lead_time=lead, contest=entry.contest)
         following = composing.decided(entry.status, policy, snapshot, decision, facts)
         entry.memory = decision.memory
+        self._parts.telemetry.decisions.inc()
         return Plan(entry, following, workable, decision)
 
     async def _execute(self, plan: Plan) -> bool:

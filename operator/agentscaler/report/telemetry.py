@@ -51,6 +51,9 @@ class Telemetry:
         self.api_requests = self._counter(
             "agentscaler_api_requests_total", "Requests sent to the API server.", "verb", "resource"
         )
+        self.decisions = self._counter(
+            "agentscaler_decisions_total", "Decisions taken, of all policies."
+        )
         self.status_patches = self._counter(
             "agentscaler_status_patches_total", "Patches of a policy's status.", "outcome"
         )
