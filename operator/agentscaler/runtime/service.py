@@ -108,7 +108,7 @@ class AgentService:
         arrived = self._clock.monotonic()
         try:
             if self.drain.refusing:
-                raise ShuttingDownError("this instance is shutting down")  # noqa: TRY301
+                raise ShuttingDownError("this instance is shutting down")
             place = self.limit.line_up()
         except OverloadedError as full:
             await self._refuse(scope, send, full)

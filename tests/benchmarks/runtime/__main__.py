@@ -20,7 +20,7 @@ def main() -> int:
         seen = overhead.measured(kind)
         print(
             f"{seen.kind:8} {seen.rate_without:13.0f} {seen.rate_with:7.0f} {seen.rate_ratio:7.3f}",
-            f"{seen.cpu_without:22.1f} {seen.cpu_with:6.1f} {seen.cpu_with - seen.cpu_without:7.1f}",
+            f"{seen.cpu_without:22.1f} {seen.cpu_with:6.1f} {seen.cpu_added:7.1f}",
         )
         if kind == "fastapi":
             met = seen.rate_ratio >= GOAL_RATIO

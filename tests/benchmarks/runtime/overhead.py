@@ -51,6 +51,11 @@ class Overhead:
     cpu_without: float
     cpu_with: float
 
+    @property
+    def cpu_added(self) -> float:
+        """Microseconds that one request costs more."""
+        return self.cpu_with - self.cpu_without
+
 
 def measured(kind: str) -> Overhead:
     """Compare one kind of application."""
