@@ -21,6 +21,7 @@ LOAD = Days(
     noise=0.06,
     burst_height=0.3,
 )
+DAWN, DUSK = 4.0, 22.0
 # Enough for any day: the past was served without waiting.
 PAST_REPLICAS = 40
 
@@ -54,6 +55,11 @@ def fleet_of(target: Target, epoch: float) -> FleetConfig:
 def hour_of(at: float) -> float:
     """Tell the hour of the compressed day, 0 to 24."""
     return at % DAY_SECONDS / HOUR_SECONDS
+
+
+def is_night(at: float) -> bool:
+    """Tell whether the load is low, so that a day can begin."""
+    return not DAWN <= hour_of(at) < DUSK
 
 
 def time_of_day(at: float) -> str:

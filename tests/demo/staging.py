@@ -60,6 +60,8 @@ def set_up(exits: ExitStack, console: Console) -> Stage:
         api = exits.enter_context(companions.api_proxy(bed))
         watcher = Watcher(fleet, target, api=api.address, operator=operator.address)
         await_decision(watcher)
+    with console.status("waiting for the night, when a day is best begun"):
+        await_night(watcher)
     return Stage(bed, target, fleet, watcher)
 
 
@@ -124,6 +126,15 @@ def await_decision(watcher: Watcher) -> None:
     """Wait until the operator has decided for the first time."""
     wait_until(
         lambda: bool(watcher.policy_status().get("decision")), within=60, what="the first decision"
+    )
+
+
+def await_night(watcher: Watcher) -> None:
+    """Wait until the day may begin; not at all where setting up took no longer than usual."""
+    wait_until(
+        lambda: scenario.is_night(watcher.look().at),
+        within=scenario.DAY_SECONDS,
+        what="the demo's night",
     )
 
 

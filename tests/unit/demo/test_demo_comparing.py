@@ -17,5 +17,5 @@ def test_a_fixed_fleet_is_paid_for_the_whole_time() -> None:
 
 
 def test_larger_fleets_never_serve_fewer_in_time() -> None:
-    shares = [comparing.of_size(0, 180, replicas).attainment for replicas in range(10, 26, 5)]
+    shares = [comparing.of_size(0, 180, replicas).attainment for replicas in (10, 14, 18)]
     assert shares == sorted(shares)

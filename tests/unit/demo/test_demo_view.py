@@ -108,6 +108,14 @@ def test_the_picture_shows_each_forecast_at_the_moment_it_was_made_for() -> None
     assert "<svg" in chart.draw(run)
 
 
+def test_a_day_begins_at_night() -> None:
+    assert [scenario.is_night(hour * scenario.HOUR_SECONDS) for hour in (0, 3.9, 4, 12, 22)] == [
+        *(True, True),
+        *(False, False),
+        True,
+    ]
+
+
 def test_the_time_of_day_is_that_of_the_compressed_day() -> None:
     assert scenario.time_of_day(0) == "00:00"
     assert scenario.time_of_day(90 + 3.75) == "12:30"
