@@ -43,6 +43,7 @@ _ESSENTIAL: Final = frozenset(
         SignalName.ERROR_RATIO,
     }
 )
+_FIELDS: Final = {name: name.name.lower() for name in SignalName}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,7 @@ def agent_of(policy: Policy) -> tuple[str, str]:
 
 def field_of(name: SignalName) -> str:
     """Give the attribute of `Signals` that describes a signal."""
-    return name.name.lower()
+    return _FIELDS[name]
 
 
 def want_of(spec: PolicySpec, name: SignalName, window: timedelta = WINDOW) -> Want:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from agentscaler.conventions import AGENT_LABEL, NAMESPACE_LABEL, POD_LABEL
@@ -51,6 +52,7 @@ class Ratio:
     whole: Grouped
 
 
+@lru_cache(maxsize=4096)  # ten thousand policies share a handful
 def grouped(exported: Exported, naming: Naming, window: timedelta = WINDOW) -> Grouped:
     """Ask for one metric of all agents."""
     build = {Kind.GAUGE: _level, Kind.SHARE: _level, Kind.RATE: _rate, Kind.QUANTILE: _quantile}
