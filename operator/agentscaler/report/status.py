@@ -13,7 +13,6 @@ from agentscaler.report import story
 Document = dict[str, Any]
 
 HEARTBEAT: Final = timedelta(minutes=5)
-_MOST_REPAIRS: Final = 200  # every entry of every list may be damaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,28 +85,29 @@ def read(raw: object) -> Recorded:
         return Recorded(PolicyStatus(), (f"status: no object but {type(raw).__name__}",))
     document: Document = {key: value for key, value in raw.items() if key != "story"}
     dropped: list[str] = []
-    for _ in range(_MOST_REPAIRS):
+    while True:
         try:
-            return Recorded(PolicyStatus.model_validate(document), tuple(dropped))
+            return Recorded(PolicyStatus.model_validate(document, by_name=False), tuple(dropped))
         except ValidationError as exc:
             document = _without(document, exc, dropped)
-    return Recorded(PolicyStatus(), (*dropped, "status: damaged throughout"))
 
 
 def _without(document: Document, damage: ValidationError, dropped: list[str]) -> Document:
-    """Leave out the damaged entries of lists and maps, and other damaged fields as a whole."""
+    """Leave out the damaged entries of lists, and other damaged fields as a whole.
+
+    Something is left out each time, so that repairing comes to an end.
+    """
     left = dict(document)
     entries: dict[str, set[int]] = {}
     for error in damage.errors(include_url=False):
         field, *inner = error["loc"]
         dropped.append(f"status.{'.'.join(str(part) for part in error['loc'])}: {error['msg']}")
-        if isinstance(left.get(str(field)), list) and inner and isinstance(inner[0], int):
+        if inner and isinstance(inner[0], int):
             entries.setdefault(str(field), set()).add(inner[0])
         else:
             left.pop(str(field), None)
     for field, places in entries.items():
-        if field in left:
-            left[field] = [item for at, item in enumerate(left[field]) if at not in places]
+        left[field] = [item for at, item in enumerate(document[field]) if at not in places]
     return left
 
 

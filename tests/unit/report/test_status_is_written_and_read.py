@@ -21,7 +21,8 @@ ANYTHING = st.recursive(
     ),
     max_leaves=8,
 )
-FEW = settings(max_examples=30)  # each example is a whole status: big, and varied in itself
+# Each example is a whole status, big and varied in itself; a busy machine may take its time.
+FEW = settings(max_examples=30, deadline=None)
 FIELDS = [field.alias or name for name, field in PolicyStatus.model_fields.items()]
 
 
@@ -179,3 +180,14 @@ def test_endless_text_is_cut_instead_of_refused() -> None:
     long = PolicyStatus(message="x" * 2000)
     assert len(long.message) == 1024
     assert long.message.endswith("…")
+
+
+def test_field_by_its_inner_name_is_foreign() -> None:
+    assert status.read({"current_replicas": "x"}) == status.Recorded(PolicyStatus())
+
+
+def test_figure_that_is_no_number_is_dropped() -> None:
+    for figure in ("many", "nan", "inf"):
+        recorded = status.read({"slotsPerReplica": figure, "leadTime": "42s"})
+        assert recorded.status == PolicyStatus(lead_time="42s")
+        assert recorded.dropped[0].startswith("status.slotsPerReplica: ")

@@ -4,6 +4,7 @@ import re
 import time
 from pathlib import Path
 
+import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -121,6 +122,7 @@ def test_every_metric_is_documented_and_no_other() -> None:
     assert documented == set(told)
 
 
+@pytest.mark.bench  # coverage alone makes it twenty times as slow
 def test_updating_ten_thousand_policies_is_cheap() -> None:
     telemetry, status = Telemetry("0.1.0"), limited()
     names = [f"policy-{number}" for number in range(10_000)]
