@@ -1,6 +1,5 @@
 """Policies, results and a twin of Prometheus for the tests of observing."""
 
-import itertools
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -36,6 +35,11 @@ def series(value: object, **labels: str) -> dict[str, Any]:
     return {"metric": labels, "value": [NOON.timestamp(), str(value)]}
 
 
+def _member(query: str) -> str:
+    """Give what a union makes of a query."""
+    return f"({query}\n)"
+
+
 class TwinOfPrometheus:
     """Answers queries from a table, refuses a union for any of its members, and keeps count.
 
@@ -51,27 +55,18 @@ class TwinOfPrometheus:
     ) -> Answer[T]:
         """Answer as a server would."""
         self.queries.append(query)
-        known = [text for text in self.values if f"({text}\n)" in query]
-        if not known:
-            return Answer(read(self._result(query)))
-        results = [(place, self._result(text)) for place, text in enumerate(self._in_order(query))]
-        return Answer(
-            read(
-                list(
-                    itertools.chain.from_iterable(
-                        [
-                            {**row, "metric": {**row["metric"], ASK_LABEL: str(place)}}
-                            for row in rows
-                        ]
-                        for place, rows in results
-                    )
-                )
-            )
+        members = sorted(
+            (text for text in self.values if _member(text) in query),
+            key=lambda text: query.index(_member(text)),
         )
-
-    def _in_order(self, query: str) -> list[str]:
-        found = [text for text in self.values if f"({text}\n)" in query]
-        return sorted(found, key=lambda text: query.index(f"({text}\n)"))
+        if not members:
+            return Answer(read(self._result(query)))
+        rows = [
+            {**row, "metric": {**row["metric"], ASK_LABEL: str(place)}}
+            for place, text in enumerate(members)
+            for row in self._result(text)
+        ]
+        return Answer(read(rows))
 
     def _result(self, query: str) -> list[Any]:
         result = self.values[query]
