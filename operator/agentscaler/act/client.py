@@ -145,7 +145,7 @@ class Api:
         try:
             yield _lines(response, call.doing)
         finally:
-            response.close()
+            _cut(response)
 
     async def _ask(self, verb: str, place: Place, **details: Any) -> Body:
         call = Call(verb, place, **details)
@@ -207,6 +207,13 @@ class Api:
                 except UsageError:
                     return False
             return True
+
+
+def _cut(response: aiohttp.ClientResponse) -> None:
+    """End a stream at once; a goodbye by TLS would keep its socket open for seconds."""
+    if response.connection is not None and response.connection.transport is not None:
+        response.connection.transport.abort()
+    response.close()
 
 
 async def _lines(response: aiohttp.ClientResponse, doing: str) -> AsyncIterator[Body]:

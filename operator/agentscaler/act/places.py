@@ -71,6 +71,16 @@ def _segment(text: str) -> str:
     return quote(text, safe="")
 
 
+# The API server's own kinds that have a scale: their counts are at `spec.replicas` and
+# `status.readyReplicas`. Of any other kind only the `/scale` subresource knows where.
+PLAIN_KINDS: Final = frozenset(
+    {
+        Kind("apps/v1", "Deployment"),
+        Kind("apps/v1", "StatefulSet"),
+        Kind("apps/v1", "ReplicaSet"),
+        Kind("v1", "ReplicationController"),
+    }
+)
 POLICIES: Final = Resource(conventions.API_VERSION, conventions.PLURAL)
 LEASES: Final = Resource("coordination.k8s.io/v1", "leases")
 EVENTS: Final = Resource("v1", "events")

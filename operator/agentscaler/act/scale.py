@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from agentscaler.act import discovery
 from agentscaler.act.calls import Body
 from agentscaler.act.client import Api
-from agentscaler.act.places import Kind, Place
+from agentscaler.act.places import PLAIN_KINDS, Kind, Place
 from agentscaler.api.policy import ScaleTargetRef
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The counts of one object at one version: asked for, and running as its controller says."""
+    """The counts of one object at one version: asked for, and running as its controller says.
+
+    `plain` is true for the kinds of the API server itself, false for custom resources.
+    """
 
     place: Place
     name: str
@@ -24,34 +27,34 @@ class Scale:
     selector: str
     uid: str
     resource_version: str
+    plain: bool
 
 
 async def read_scale(api: Api, ref: ScaleTargetRef, namespace: str) -> Scale:
     """Read the present count of the target; NotFoundError, NotScalableError as it may be."""
-    resource = await discovery.scalable(api, Kind(ref.api_version, ref.kind))
-    return await read_at(api, resource.at(namespace, ref.name, "scale"))
-
-
-async def read_at(api: Api, place: Place) -> Scale:
-    """Read the scale at `place`, which ends in "/scale"."""
-    return _scale(place, await api.get(place))
+    kind = Kind(ref.api_version, ref.kind)
+    resource = await discovery.scalable(api, kind)
+    place = resource.at(namespace, ref.name, "scale")
+    return read(place, await api.get(place), plain=kind in PLAIN_KINDS)
 
 
 async def patch_replicas(api: Api, scale: Scale, replicas: int) -> Scale:
     """Set the count; ConflictError if the object changed since `scale` was read."""
-    # Applied, not merged: Scale leaves out a count of 0, so after a merge patch to 0 nobody holds
-    # the field in the managed fields, nor after the next one, and foreign writes cannot be told
-    # from ours (seen on Kubernetes 1.37). For the same reason no JSON patch could test the old 0.
+    # Applied where that is possible: Scale leaves out a count of 0, so after a merge patch to 0
+    # nobody holds the field in the managed fields, nor after the next one, and foreign writes
+    # cannot be told from ours. For custom resources the server (1.37) refuses to apply a Scale.
+    write = api.apply if scale.plain else api.patch
     body = {
         "apiVersion": "autoscaling/v1",
         "kind": "Scale",
         "metadata": {"name": scale.name, "resourceVersion": scale.resource_version},
         "spec": {"replicas": replicas},
     }
-    return _scale(scale.place, await api.apply(scale.place, body))
+    return read(scale.place, await write(scale.place, body), plain=scale.plain)
 
 
-def _scale(place: Place, body: Body) -> Scale:
+def read(place: Place, body: Body, *, plain: bool) -> Scale:
+    """Read an answer of the `/scale` at `place`."""
     metadata, status = body["metadata"], body.get("status") or {}
     return Scale(
         place=place,
@@ -61,4 +64,5 @@ def _scale(place: Place, body: Body) -> Scale:
         selector=status.get("selector", ""),
         uid=metadata.get("uid", ""),
         resource_version=metadata["resourceVersion"],
+        plain=plain,
     )

@@ -2,15 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from functools import partial
 from typing import Final, NamedTuple
 
-from agentscaler.act import discovery, scale, workloads
+from agentscaler.act import discovery, managers, scale, workloads
 from agentscaler.act.calls import Body
 from agentscaler.act.client import Api
 from agentscaler.act.mirror import ObjectKey
 from agentscaler.act.mirrors import Mirrors
-from agentscaler.act.places import Kind, Resource, TargetKey
+from agentscaler.act.places import PLAIN_KINDS, Kind, Resource, TargetKey
 from agentscaler.act.workloads import Target
 from agentscaler.api.policy import ScaleTargetRef
 from agentscaler.clock import Clock
@@ -118,28 +117,33 @@ class Targets:
     def _reader(
         self, kind: Kind, resource: Resource
     ) -> Callable[[Body, Target | None], Awaitable[Target | None]]:
-        if kind in workloads.PLAIN_KINDS:
+        if kind in PLAIN_KINDS:
             return _read_plain
-        return partial(_read_scaled, self._api, resource)
+        return _ScaledReader(self._api, resource).read
 
 
 async def _read_plain(body: Body, _before: Target | None) -> Target:
     return workloads.read_plain(body)
 
 
-async def _read_scaled(
-    api: Api, resource: Resource, body: Body, before: Target | None
-) -> Target | None:
-    """Ask for the scale of an object whose kind keeps its count who knows where."""
-    metadata = body["metadata"]
-    if before is not None and before.resource_version == metadata["resourceVersion"]:
-        return before
-    try:
-        seen = await scale.read_at(
-            api, resource.at(metadata["namespace"], metadata["name"], "scale")
-        )
-    except NotFoundError:
-        return None  # deleted since; its event is on the way
-    return workloads.read_scaled(
-        body, replicas=seen.replicas, running=seen.running, selector=seen.selector
-    )
+class _ScaledReader:
+    """Reads objects of one kind that keeps its count who knows where."""
+
+    def __init__(self, api: Api, resource: Resource) -> None:
+        self._api = api
+        self._resource = resource
+        self._path = managers.REPLICAS
+
+    async def read(self, body: Body, before: Target | None) -> Target | None:
+        """Ask for the scale of an object, unless its version is known."""
+        metadata = body["metadata"]
+        if before is not None and before.resource_version == metadata["resourceVersion"]:
+            return before
+        place = self._resource.at(metadata["namespace"], metadata["name"], "scale")
+        try:
+            seen = scale.read(place, await self._api.get(place), plain=False)
+        except NotFoundError:
+            return None  # deleted since; its event is on the way
+        # One object that was ever scaled shows where all of its kind keep their counts.
+        self._path = managers.path_of_count(metadata) or self._path
+        return workloads.read_scaled(body, seen, self._path)

@@ -8,21 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from agentscaler.act.managers import Writer, last_writer
-from agentscaler.act.places import Kind
+from agentscaler.act.managers import REPLICAS, FieldPath, Writer, last_writer
+from agentscaler.act.scale import Scale
 
 Body: TypeAlias = Mapping[str, Any]
 
-# Kinds whose counts are at `spec.replicas` and `status.readyReplicas`; of any other kind only the
-# `/scale` subresource knows where the count is.
-PLAIN_KINDS: Final = frozenset(
-    {
-        Kind("apps/v1", "Deployment"),
-        Kind("apps/v1", "StatefulSet"),
-        Kind("apps/v1", "ReplicaSet"),
-        Kind("v1", "ReplicationController"),
-    }
-)
 _OPERATORS: Final = {"In": "in", "NotIn": "notin"}
 
 
@@ -56,8 +46,8 @@ def read_plain(body: Body) -> Target:
     )
 
 
-def read_scaled(body: Body, *, replicas: int, running: int, selector: str) -> Target:
-    """Read an object of any other kind, beside the counts that its `/scale` gives.
+def read_scaled(body: Body, scale: Scale, path: FieldPath = REPLICAS) -> Target:
+    """Read an object of any other kind, which keeps its count at `path`, beside its scale.
 
     Fields that Deployments have are used where the kind has them too. Without `readyReplicas`
     those that run have to pass for ready; without `updatedReplicas` no rollout is seen.
@@ -65,15 +55,24 @@ def read_scaled(body: Body, *, replicas: int, running: int, selector: str) -> Ta
     spec, status = body.get("spec") or {}, body.get("status") or {}
     return _target(
         body,
-        replicas=replicas,
-        ready=status.get("readyReplicas", running),
+        replicas=scale.replicas,
+        ready=status.get("readyReplicas", scale.running),
         rolling_out=not is_seen(body)
         or ("updatedReplicas" in status and is_replacing(spec, status)),
-        selector=selector,
+        selector=scale.selector,
+        path=path,
     )
 
 
-def _target(body: Body, *, replicas: int, ready: int, rolling_out: bool, selector: str) -> Target:
+def _target(
+    body: Body,
+    *,
+    replicas: int,
+    ready: int,
+    rolling_out: bool,
+    selector: str,
+    path: FieldPath = REPLICAS,
+) -> Target:
     metadata = body["metadata"]
     return Target(
         replicas=replicas,
@@ -83,7 +82,7 @@ def _target(body: Body, *, replicas: int, ready: int, rolling_out: bool, selecto
         selector=sys.intern(selector),
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
-        writer=last_writer(metadata),
+        writer=last_writer(metadata, path),
     )
 
 

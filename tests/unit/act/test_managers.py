@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from agentscaler.act.managers import Writer, last_writer
+from agentscaler.act.managers import Writer, last_writer, path_of_count
 
 REPLICAS: dict[str, Any] = {"f:spec": {"f:replicas": {}, "f:template": {}}}
 TEMPLATE: dict[str, Any] = {"f:spec": {"f:template": {"f:spec": {}}}}
@@ -37,15 +37,18 @@ def test_newest_of_several_holders_counts() -> None:
 
 def test_count_elsewhere_is_found_by_what_was_written_through_scale() -> None:
     size: dict[str, Any] = {"f:spec": {"f:size": {}}}
-    scaled = entry("agentscaler", {"f:metadata": {"f:x": {}}, **size}, minute=1, sub="scale")
-    entries = [scaled, entry("kubectl-edit", size, minute=7)]
-    assert last_writer({"managedFields": entries}) == Writer("kubectl-edit", at(7))
+    fields: dict[str, Any] = {"f:metadata": {"f:x": {}}, **size}
+    scaled = {"managedFields": [entry("agentscaler", fields, sub="scale")]}
+    path = path_of_count(scaled)
+    assert path == ("f:spec", "f:size")
+    edited = {"managedFields": [entry("kubectl-edit", size, minute=7)]}
+    assert last_writer(edited, path) == Writer("kubectl-edit", at(7))
+    assert last_writer(edited) is None
 
 
-def test_count_is_at_the_usual_place_when_scale_wrote_nothing_in_spec() -> None:
-    scaled = entry("odd", {"f:metadata": {"f:x": {}}}, sub="scale")
-    entries = [scaled, entry("helm", REPLICAS, minute=3)]
-    assert last_writer({"managedFields": entries}) == Writer("helm", at(3))
+def test_place_of_the_count_is_unknown_until_it_was_written_through_scale() -> None:
+    odd = entry("odd", {"f:metadata": {"f:x": {}}}, sub="scale")
+    assert path_of_count({"managedFields": [odd, entry("helm", REPLICAS)]}) is None
 
 
 @pytest.mark.parametrize(

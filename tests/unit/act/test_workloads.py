@@ -2,6 +2,8 @@ from typing import Any
 
 import pytest
 
+from agentscaler.act.places import Place
+from agentscaler.act.scale import Scale
 from agentscaler.act.workloads import (
     is_replacing,
     is_seen,
@@ -11,6 +13,11 @@ from agentscaler.act.workloads import (
 )
 
 ROLLING = {"type": "RollingUpdate"}
+
+
+def scale(replicas: int, running: int) -> Scale:
+    place = Place("/scale", "fleets/scale")
+    return Scale(place, "agent", replicas, running, "app=x", "u", "7", plain=False)
 
 
 def body(spec: dict[str, Any], status: dict[str, Any], generation: int = 3) -> dict[str, Any]:
@@ -82,14 +89,14 @@ def test_statefulset_with_one_revision_is_done() -> None:
 
 
 def test_other_kind_is_read_beside_its_scale() -> None:
-    plain = read_scaled(body({}, {}), replicas=4, running=3, selector="app=x")
+    plain = read_scaled(body({}, {}), scale(4, 3))
     assert (plain.replicas, plain.ready, plain.rolling_out, plain.selector) == (
         4,
         3,
         False,
         "app=x",
     )
-    ready = read_scaled(body({}, {"readyReplicas": 1}), replicas=4, running=3, selector="")
+    ready = read_scaled(body({}, {"readyReplicas": 1}), scale(4, 3))
     assert ready.ready == 1
 
 
@@ -97,8 +104,8 @@ def test_other_kind_is_rolling_out_only_if_it_counts_updated_replicas() -> None:
     spec: dict[str, Any] = {"strategy": {"canary": {}}}
     silent = body(spec, {"replicas": 3})
     telling = body(spec, {"replicas": 3, "updatedReplicas": 1})
-    assert not read_scaled(silent, replicas=3, running=3, selector="").rolling_out
-    assert read_scaled(telling, replicas=3, running=3, selector="").rolling_out
+    assert not read_scaled(silent, scale(3, 3)).rolling_out
+    assert read_scaled(telling, scale(3, 3)).rolling_out
 
 
 @pytest.mark.parametrize(
