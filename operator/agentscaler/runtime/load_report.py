@@ -9,35 +9,47 @@ from functools import lru_cache
 from typing import Final, Literal
 
 from agentscaler import conventions
+from agentscaler.runtime.asgi import Header
 
 HEADER: Final = b"endpoint-load-metrics"
 
 Form = Literal["TEXT", "JSON"]
-Writer = Callable[[int, int, int], bytes]
+Writer = Callable[[int, int, int], tuple[Header, ...]]
 
 
 @lru_cache(maxsize=4096)
-def write_text(active: int, queued: int, capacity: int) -> bytes:
+def text_headers(active: int, queued: int, capacity: int) -> tuple[Header, ...]:
     """Write the report as comma-separated pairs."""
     utilization = (active + queued) / capacity if capacity else 1.0
-    return (
+    report = (
         f"TEXT application_utilization={utilization:.4g}"
         f",named_metrics.{conventions.ACTIVE_REQUESTS}={active}"
         f",named_metrics.{conventions.QUEUE_DEPTH}={queued}"
         f",named_metrics.{conventions.CAPACITY}={capacity}"
-    ).encode()
+    )
+    return ((HEADER, report.encode()),)
 
 
 @lru_cache(maxsize=4096)
-def write_json(active: int, queued: int, capacity: int) -> bytes:
+def json_headers(active: int, queued: int, capacity: int) -> tuple[Header, ...]:
     """Write the report as one JSON object."""
     utilization = (active + queued) / capacity if capacity else 1.0
-    return (
+    report = (
         f'JSON {{"application_utilization":{utilization:.4g},"named_metrics":{{'
         f'"{conventions.ACTIVE_REQUESTS}":{active}'
         f',"{conventions.QUEUE_DEPTH}":{queued}'
         f',"{conventions.CAPACITY}":{capacity}}}}}'
-    ).encode()
+    )
+    return ((HEADER, report.encode()),)
 
 
-WRITERS: Final[dict[Form, Writer]] = {"TEXT": write_text, "JSON": write_json}
+def no_headers(active: int, queued: int, capacity: int) -> tuple[Header, ...]:
+    """Report nothing."""
+    return ()
+
+
+WRITERS: Final[dict[Form | None, Writer]] = {
+    "TEXT": text_headers,
+    "JSON": json_headers,
+    None: no_headers,
+}

@@ -72,7 +72,7 @@ class AgentService:
         self._signal = TerminationSignal(self.drain)
         self._tally = metrics.export_requests(registry, self.identity, self.limit)
         self._probes = self._own_paths(registry)
-        self._write_load = load_report.WRITERS[options.load_report] if options.load_report else None
+        self._report = load_report.WRITERS[options.load_report]
         self._mean_seconds = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -183,13 +183,10 @@ class AgentService:
 
     def _headers(self, scope: Scope) -> tuple[Header, ...]:
         limit = self.limit
-        draining = self.drain.draining
-        closing = (_CLOSE,) if draining and scope.get("http_version", "1.1") < "2" else ()
-        if self._write_load is None:
-            return closing
-        capacity = 0 if draining else limit.max_concurrent
-        report = self._write_load(limit.active, limit.queued, capacity)
-        return ((load_report.HEADER, report), *closing)
+        if not self.drain.draining:
+            return self._report(limit.active, limit.queued, limit.max_concurrent)
+        report = self._report(limit.active, limit.queued, 0)
+        return (*report, _CLOSE) if scope.get("http_version", "1.1") < "2" else report
 
     def _own_paths(self, registry: CollectorRegistry) -> dict[str | None, Probe]:
         probes = Probes(self.info, self.drain, registry)

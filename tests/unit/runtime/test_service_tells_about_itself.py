@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from agentscaler import conventions
 from agentscaler.runtime.asgi import Message, Receive, Scope, Send
-from agentscaler.runtime.load_report import write_json, write_text
+from agentscaler.runtime.load_report import json_headers, text_headers
 from agentscaler.runtime.metrics import label_values
 from agentscaler.runtime.service import AgentService
 from tests.unit.runtime.worlds import Client, Gate, World, hello, settle
@@ -144,8 +144,10 @@ async def test_load_report_can_be_left_out() -> None:
 
 
 def test_load_report_is_full_at_no_capacity() -> None:
-    assert pairs(write_text(0, 0, 0).decode())["application_utilization"] == 1.0
-    assert b'"application_utilization":1' in write_json(0, 0, 0)
+    ((_, text),) = text_headers(0, 0, 0)
+    assert pairs(text.decode())["application_utilization"] == 1.0
+    ((_, written),) = json_headers(0, 0, 0)
+    assert b'"application_utilization":1' in written
 
 
 async def test_paths_of_the_probes_can_be_moved() -> None:
