@@ -6,7 +6,8 @@ back into a manifest, so formatting gives the same short forms.
 
 import re
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
+from math import isinf
 from typing import Final
 
 # Bounded digits, about 30 years: what is longer overflows dates instead of meaning something.
@@ -75,10 +76,10 @@ def parse_quantity(value: str | int) -> float:
     found = _QUANTITY.match(str(value))
     if found is None:
         raise ValueError(f"{value!r} is no quantity: write it like 20, 0.4, 500m or 2k")
-    try:
-        return float(Decimal(found["number"]) * _SUFFIXES[found["suffix"] or ""])
-    except InvalidOperation as exc:
-        raise ValueError(f"{value!r} is out of range") from exc
+    amount = float(Decimal(found["number"]) * _SUFFIXES[found["suffix"] or ""])
+    if isinf(amount):
+        raise ValueError(f"{value!r} is out of range: write it like 20, 0.4, 500m or 2k")
+    return amount
 
 
 def format_quantity(amount: float) -> str:

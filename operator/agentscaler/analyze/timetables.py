@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import permutations
+from functools import partial
+from itertools import islice, permutations, takewhile
+from operator import ge
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -68,9 +70,8 @@ def _cross(one: Schedule, other: Schedule) -> bool:
 def _starts(timetable: tuple[Schedule, ...], now: datetime) -> Iterator[datetime]:
     for schedule in timetable:
         local = now.astimezone(ZoneInfo(schedule.timezone))
-        for count, start in enumerate(CronSim(schedule.start, local)):
-            if count == _MOST_STARTS or start > local + _AHEAD:
-                break
+        soon = takewhile(partial(ge, local + _AHEAD), CronSim(schedule.start, local))
+        for start in islice(soon, _MOST_STARTS):
             yield start.astimezone(UTC)
 
 
