@@ -51,8 +51,7 @@ def demonstrate(console: Console, picture: Path | None) -> None:
             moments = watch(console, stage.fleet, stage.watcher)
             conclude(stage, console, moments, picture)
             if os.environ.get("KEEP"):
-                closing.print_keep(console, stage.bed, stage.target, os.getpid())
-                signal.pause()
+                closing.keep(console, stage.bed, stage.target)
         finally:
             # Taking down is quick; a second Ctrl-C must not leave half of it.
             signal.signal(signal.SIGINT, signal.SIG_IGN)

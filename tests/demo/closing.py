@@ -1,5 +1,7 @@
 """What the demo ends with: kubectl's own words, the figures, and how to look around."""
 
+import signal
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,11 +10,13 @@ from rich.table import Table
 
 from agentscaler import conventions
 from agentscaler.simulate.chart import Run, Sample
-from tests.bed import Bed
+from tests.bed import Bed, owner, state
 from tests.demo import comparing, scenario
 from tests.demo.comparing import Fixed
 from tests.demo.scenario import Target
 from tests.demo.watching import Moment
+
+NAME = "demo"  # of the bed that is kept, for `python -m tests.bed`
 
 
 def print_kubectl(console: Console, bed: Bed, target: Target) -> None:
@@ -61,19 +65,24 @@ def print_figures(console: Console, figures: dict[str, Any], peak: Fixed, equal:
         console.print(f"{figures['cut']} requests were cut off by a replica that went.")
 
 
-def print_keep(console: Console, bed: Bed, target: Target, pid: int) -> None:
-    """Say how to look around while everything runs on."""
-    console.print(
-        f"\nEverything runs on. Look around from another terminal:\n"
-        f"  export KUBECONFIG={bed.kubeconfig}\n"
-        f"  {bed.kubectl.program} describe asp {target.policy} -n {target.namespace}\n"
-        f"  {bed.kubectl.program} get pods -n {target.namespace} --watch\n"
-        f"  Prometheus: {bed.prometheus_url}\n"
-        f"  logs: {bed.work / 'logs'}\n"
-        f"Ctrl-C here, or kill {pid}, ends it and removes everything.",
-        highlight=False,
-        soft_wrap=True,
-    )
+def keep(console: Console, bed: Bed, target: Target) -> None:
+    """Say how to look around, and let everything run until told to stop."""
+    noted = state.write(owner.describe(NAME, bed))
+    try:
+        console.print(
+            f"\nEverything runs on; Ctrl-C ends it and removes everything. To look around from "
+            f"another terminal:\n"
+            f'  eval "$({sys.executable} -m tests.bed env --name {NAME})"\n'
+            f"  {bed.kubectl.program} describe asp {target.policy} -n {target.namespace}\n"
+            f"  {bed.kubectl.program} get pods -n {target.namespace} --watch\n"
+            f"  Prometheus: {bed.prometheus_url}   logs: {bed.work / 'logs'}\n"
+            f"To end it from there: {sys.executable} -m tests.bed down --name {NAME}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        signal.pause()
+    finally:
+        noted.unlink(missing_ok=True)
 
 
 def fixed_fleets(figures: dict[str, Any], moments: Sequence[Moment]) -> tuple[Fixed, Fixed]:
