@@ -6,6 +6,7 @@ is here: the times of the last scalings, what was learned, and the history.
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cache
 from math import isfinite
 from typing import Annotated, Final
 
@@ -71,7 +72,23 @@ class Outcome(StrEnum):
     FAILED = "Failed"
 
 
-class Condition(Model):
+class _Part(Model):
+    """A part of a status.
+
+    All parts of a kind share one record of which fields were set. Nobody asks for it here, and it
+    is as large as the part itself: without that, a status with 20 events takes 50 KB, not 27.
+    """
+
+    def model_post_init(self, _context: object, /) -> None:
+        object.__setattr__(self, "__pydantic_fields_set__", _names_of(type(self)))
+
+
+@cache
+def _names_of(part: type[Model]) -> set[str]:
+    return set(part.model_fields)
+
+
+class Condition(_Part):
     """One aspect of the policy's health, in the common form of Kubernetes."""
 
     type: ConditionType = Field(description="What it is about.")
@@ -82,7 +99,7 @@ class Condition(Model):
     observed_generation: int = Field(0, description="Generation of the spec it speaks of.")
 
 
-class StepStatus(Model):
+class StepStatus(_Part):
     """What one stage of the decision did."""
 
     name: ShortText = Field(description="Name of the stage.")
@@ -92,7 +109,7 @@ class StepStatus(Model):
     message: Sentence = Field("", description="Why, for people.")
 
 
-class DecisionStatus(Model):
+class DecisionStatus(_Part):
     """The decision in force."""
 
     since: Timestamp = Field(
@@ -106,7 +123,7 @@ class DecisionStatus(Model):
     )
 
 
-class ForecastStatus(Model):
+class ForecastStatus(_Part):
     """What the forecast says of the time when a replica asked for now would be ready."""
 
     method: ShortText = Field("", description="How it was made.")
@@ -117,7 +134,7 @@ class ForecastStatus(Model):
     message: Sentence = Field("", description="Why it is trusted or not.")
 
 
-class ScalingEvent(Model):
+class ScalingEvent(_Part):
     """One change of the number of replicas."""
 
     id: ShortText = Field(description="Identity of the decision, as in logs and Events.")
@@ -134,7 +151,7 @@ class ScalingEvent(Model):
     failure: Line = Field("", description="Why it failed; empty otherwise.")
 
 
-class PolicyStatus(Model):
+class PolicyStatus(_Part):
     """State of the policy as the operator last saw and decided it."""
 
     # Readings are maps of text, as the capacity of a node is: `kubectl describe` shows them one a

@@ -53,12 +53,22 @@ def _target(spec: Mapping[str, Any]) -> str:
 
 def _readings(seen: PolicyStatus) -> list[Account]:
     known = [
-        {"name": name, "value": value, "meaning": readings.meaning(name), "missing": None}
-        for name, value in seen.signals.items()
+        {
+            "name": name,
+            "value": seen.signals[name],
+            "meaning": readings.meaning(name),
+            "missing": None,
+        }
+        for name in readings.ordered(seen.signals)
     ]
     missing = [
-        {"name": name, "value": None, "meaning": readings.meaning(name), "missing": why}
-        for name, why in seen.missing.items()
+        {
+            "name": name,
+            "value": None,
+            "meaning": readings.meaning(name),
+            "missing": seen.missing[name],
+        }
+        for name in readings.ordered(seen.missing)
     ]
     return known + missing
 

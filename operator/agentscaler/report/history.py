@@ -130,4 +130,4 @@ def novelties(old: Iterable[ScalingEvent], new: Iterable[ScalingEvent]) -> list[
 def _ended(event: ScalingEvent, outcome: Outcome, failure: str = "") -> ScalingEvent:
     if (event.outcome, event.failure) == (outcome, failure):
         return event
-    return event.model_copy(update={"outcome": outcome, "failure": failure})
+    return ScalingEvent(**{**dict(event), "outcome": outcome, "failure": failure})

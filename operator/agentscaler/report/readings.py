@@ -1,6 +1,6 @@
 """Readings as people read them: each with its unit, three digits, unknown never as zero."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from agentscaler.api.signals import SignalName
@@ -69,7 +69,13 @@ def pairs(seen: Snapshot) -> str:
 
 def told(signals: Mapping[str, str]) -> str:
     """Say the readings of a status in words: "12 requests waiting, 4.2s latency"."""
-    return ", ".join(_say(name, value) for name, value in signals.items())
+    return ", ".join(_say(name, signals[name]) for name in ordered(signals))
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """Put signals first, the load before all; the API server keeps maps in the alphabet's order."""
+    ranks = {name: rank for rank, name in enumerate(_WORDS)}
+    return sorted(names, key=lambda name: (ranks.get(name, len(ranks)), name))
 
 
 def meaning(name: str) -> str:
