@@ -5,10 +5,10 @@ a list of sentences it prints as it is, and by its name this one comes near the 
 terminal stops scrolling.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from agentscaler.api.status import Outcome, PolicyStatus, Reason, ScalingEvent
+from agentscaler.api.status import MAX_LINE, Outcome, PolicyStatus, Reason, ScalingEvent
 from agentscaler.report import conditions, readings
 from agentscaler.report.wording import cause, day, sentence
 
@@ -23,7 +23,7 @@ _OUTCOMES: Final = {
 
 def tell(status: PolicyStatus) -> tuple[str, ...]:
     """Tell what is seen, decided and why, what would change it, what is wrong, what was before."""
-    return (
+    lines = (
         *_counts(status),
         *_sight(status),
         *_decision(status),
@@ -31,6 +31,7 @@ def tell(status: PolicyStatus) -> tuple[str, ...]:
         *_attention(status),
         *_past(status),
     )
+    return tuple(_within(line) for line in lines)
 
 
 def event(scaling: ScalingEvent) -> str:
@@ -54,8 +55,20 @@ def _sight(status: PolicyStatus) -> Iterator[str]:
     if status.signals:
         yield f"Sees: {readings.told(status.signals)}."
     if status.missing:
-        listed = "; ".join(f"{name} ({why})" for name, why in status.missing.items())
-        yield f"Does not see: {listed}."
+        yield f"Does not see: {_listed(status.missing)}."
+
+
+def _listed(missing: Mapping[str, str]) -> str:
+    """Say each reason once: where an agent exports nothing, it is the same for all its signals."""
+    names: dict[str, list[str]] = {}
+    for name in readings.ordered(missing):
+        names.setdefault(missing[name], []).append(name)
+    return "; ".join(f"{', '.join(those)} ({why})" for why, those in names.items())
+
+
+def _within(line: str) -> str:
+    # The API server refuses a status with a longer line, and nothing is done that is not recorded.
+    return line if len(line) <= MAX_LINE else f"{line[: MAX_LINE - 1]}…"
 
 
 def _decision(status: PolicyStatus) -> Iterator[str]:

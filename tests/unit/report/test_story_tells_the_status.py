@@ -1,7 +1,7 @@
 """The story: what `kubectl describe` shows as sentences."""
 
 from agentscaler.api.signals import SignalName
-from agentscaler.api.status import Outcome, PolicyStatus
+from agentscaler.api.status import MAX_LINE, Outcome, PolicyStatus
 from agentscaler.decide.snapshot import Missing, Why
 from agentscaler.report import composing, readings, story, troubles, wording
 from tests.unit.report.scenes import BUSY, FACTS, MINUTE, NOON, decided, outlook, policy, seen
@@ -44,6 +44,19 @@ def test_story_tells_what_is_about_to_be_done_and_what_failed() -> None:
     assert story.event(failed.history[0]).startswith(
         "2026-11-24 12:00:00Z failed to go from 4 to 5 (AtMaximum, but forbidden): 16 busy"
     )
+
+
+def test_story_says_a_reason_once_for_all_signals_that_share_it() -> None:
+    missing = {"activeRequests": "no series", "queueDepth": "no series", "wait": "stale"}
+    assert story.tell(PolicyStatus(missing=missing)) == (
+        "Does not see: queueDepth, activeRequests (no series); wait (stale).",
+    )
+
+
+def test_story_has_no_line_that_the_api_server_refuses() -> None:
+    missing = {f"metric/number-{each}": f"{each} {'x' * 200}" for each in range(9)}
+    status = limited().model_copy(update={"missing": missing})
+    assert max(len(line) for line in story.tell(status)) == MAX_LINE
 
 
 def test_story_says_what_is_wrong_once() -> None:
