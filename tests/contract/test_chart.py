@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from agentscaler import __version__
+from agentscaler.cli import run
 from tests.bed.errors import BedError
 from tests.bed.tools import Tool
 
@@ -178,6 +179,12 @@ def test_values_reach_the_command_line(helm: Tool, tmp_path: Path) -> None:
         "--allow-server=https://thanos.legal:9090",
         *plain,
     ]
+
+
+def test_command_line_takes_every_argument_of_the_chart(objects: list[dict[str, Any]]) -> None:
+    pod = one(objects, "Deployment")["spec"]["template"]["spec"]
+    given = {argument.partition("=")[0] for argument in pod["containers"][0]["args"]}
+    assert given <= {option for each in run.command.params for option in each.opts}
 
 
 def test_crd_stays_when_the_release_goes(helm: Tool, tmp_path: Path) -> None:
