@@ -14,8 +14,9 @@ from agentscaler.forecast.timeofday import TimeOfDay
 
 MOST_LOAD: Final = 1e9
 """Loads beyond are cut: no agent has a billion requests, and squares must stay finite."""
-LONGEST_SILENCE: Final = 8
-"""After so many seasons without any observation nothing known is of use: all rows begin anew."""
+LONGEST_MEMORY: Final = 9
+"""Seasons after which nothing is remembered: older history is not worked in, and rows that time
+has left so far behind begin anew."""
 
 
 class Forecaster(Protocol):
@@ -59,7 +60,7 @@ class Cohort:
 
     def advance(self, bucket: int) -> None:
         """Close all buckets before this one; those without samples have an unknown load."""
-        if bucket - self.open > LONGEST_SILENCE * self.rhythm.buckets:
+        if bucket - self.open > LONGEST_MEMORY * self.rhythm.buckets:
             self.forecaster = _forecaster(self.method, self.rhythm, self.quantiles)
             self.sums[:] = self.counts[:] = 0
             self.open = bucket
@@ -80,9 +81,9 @@ class Cohort:
         twin = Cohort(self.method, self.rhythm, self.quantiles[slots])
         rows = np.arange(len(slots))
         buckets = self.rhythm.position(times).astype(np.int64)
-        for bucket, column in zip(buckets.tolist(), loads.T, strict=True):
-            if bucket > self.open:
-                break
+        age = self.open - buckets
+        wanted = (age >= 0) & (age < LONGEST_MEMORY * self.rhythm.buckets)
+        for bucket, column in zip(buckets[wanted].tolist(), loads.T[wanted], strict=True):
             twin.advance(bucket)
             twin.add(bucket, rows, column)
         twin.advance(self.open)

@@ -29,6 +29,17 @@ def unknown(*shape: int) -> Floats:
     return np.full(shape, NAN, np.float32)
 
 
+def ratio(amounts: Floats, parts: Floats) -> Floats:
+    """Divide; NaN where there is nothing to divide by."""
+    return np.where(parts > 0, amounts / np.where(parts > 0, parts, 1), NAN)
+
+
+def mean(values: Floats, axis: int) -> Floats:
+    """Average what is known along an axis; NaN where nothing is."""
+    known = np.isfinite(values)
+    return ratio(np.where(known, values, 0).sum(axis), known.sum(axis, dtype=np.float32))
+
+
 def widen(part: object, more: object) -> None:
     """Append the columns of another part of the same kind."""
     for name, array, added in _pairs(part, more):

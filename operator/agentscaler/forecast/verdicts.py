@@ -1,0 +1,83 @@
+"""What the mixture says at present: worked out for all rows at once, read one row at a time."""
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from agentscaler.forecast import columns
+from agentscaler.forecast.columns import Doubles, Flags, Floats
+from agentscaler.forecast.horizons import AHEAD
+from agentscaler.forecast.margins import Margins
+from agentscaler.forecast.outlook import View
+
+_AHEAD: Final = AHEAD.tolist()
+_NAIVE: Final = ("the last value", "the average of five buckets", "the mean of the time of day")
+_TOO_OLD: Final = 15
+"""Buckets without a sample after which a forecast is a guess."""
+
+
+@dataclass(slots=True)
+class Verdicts:
+    """Per horizon: the expected and the upper load, and whether the record speaks for them."""
+
+    quantile: Floats
+    silence: Floats
+    expected: Floats
+    upper: Floats
+    trusted: Flags
+    proof: Floats
+    loss: Floats
+
+    @classmethod
+    def blank(cls, horizons: int, quantiles: Doubles) -> "Verdicts":
+        """Give rows of which nothing can be said."""
+        rows = len(quantiles)
+        return cls(
+            quantile=quantiles.astype(np.float32),
+            silence=columns.unknown(rows),
+            expected=columns.zeros(horizons, rows),
+            upper=columns.zeros(horizons, rows),
+            trusted=np.zeros((horizons, rows), np.bool_),
+            proof=columns.zeros(horizons, rows),
+            loss=columns.zeros(horizons, 1 + len(_NAIVE), rows),
+        )
+
+    def note(self, loads: Floats) -> None:
+        """Count how long nothing was seen."""
+        self.silence = np.where(np.isfinite(loads), 0, self.silence + 1)
+
+    def settle(self, expected: Floats, scale: Floats, record: Margins) -> None:
+        """Say what follows from the forecasts and their record."""
+        self.expected = np.nan_to_num(expected)
+        margin = np.nan_to_num(record.margin[:, 0] * scale)
+        self.upper = self.expected + np.maximum(margin, 0)
+        self.trusted, self.proof, self.loss = record.trusted, record.proof, record.loss
+
+    def view(self, slot: int, ahead: float, over: float) -> View:
+        """Look `ahead` buckets on and `over` more; between horizons the load is a straight line."""
+        last = ahead + over
+        points = [ahead]
+        if over > 0:
+            points += [*(point for point in _AHEAD if ahead < point < last), last]
+        expected = max(np.interp(points, _AHEAD, self.expected[:, slot]).tolist())
+        upper = max(np.interp(points, _AHEAD, self.upper[:, slot]).tolist())
+        horizon = min(bisect_left(_AHEAD, ahead), len(_AHEAD) - 1)
+        trusted, why = self._trust(slot, horizon)
+        return View(expected, max(expected, upper), trusted, why)
+
+    def _trust(self, slot: int, horizon: int) -> tuple[bool, str]:
+        """Tell whether the forecast may be acted on, and why, in words."""
+        silence = float(self.silence[slot])
+        if not silence <= _TOO_OLD:
+            return False, f"no sample for {silence:.0f} buckets" if silence > 0 else "no sample yet"
+        proof = float(self.proof[horizon, slot])
+        if proof < 1:
+            return False, f"still learning: {proof:.0%} of the evidence it needs"
+        own, *others = self.loss[horizon, :, slot].tolist()
+        best = min(others)
+        share = own / best if best > 0 else 1.0
+        rival = _NAIVE[others.index(best)]
+        trusted = bool(self.trusted[horizon, slot])
+        return trusted, f"its loss is {share:.2f} times that of {rival}, the best naive forecast"
