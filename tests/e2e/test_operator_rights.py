@@ -2,6 +2,7 @@
 
 import pytest
 
+from agentscaler import conventions
 from tests.bed import Bed, BedError
 from tests.e2e.operators import RELEASE
 from tests.e2e.worlds import SYSTEM_NAMESPACE
@@ -28,7 +29,11 @@ def may(bed: Bed, *question: str) -> bool:
         ("patch", "deployments.apps", "--subresource=scale"),
         ("patch", "statefulsets.apps", "--subresource=scale"),
         ("create", "events"),
-        ("update", "leases.coordination.k8s.io", f"--namespace={SYSTEM_NAMESPACE}"),
+        (
+            "update",
+            f"leases.coordination.k8s.io/{conventions.LEASE_NAME}",
+            f"--namespace={SYSTEM_NAMESPACE}",
+        ),
     ],
     ids=" ".join,
 )

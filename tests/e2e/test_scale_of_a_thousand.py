@@ -35,14 +35,14 @@ def documents() -> Iterator[dict[str, Any]]:
         }
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_thousand_policies_cost_a_constant_number_of_queries(
     world: World, operator: Operator
 ) -> None:
     for number in range(COUNT):
         world.fleet.put(AgentConfig(namespace=world.namespace, name=f"agent-{number}"))
     manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(documents())})
-    world.kubectl("create", "--filename=-", stdin=manifest)
+    world.kubectl("create", "--filename=-", stdin=manifest, timeout=200)
     wait_until(
         lambda: operator.metric("agentscaler_policies", state="Active") >= COUNT,
         within=180,

@@ -65,8 +65,10 @@ class World:
     def apply(self, document: Document) -> None:
         self.kubectl("apply", "--filename=-", stdin=json.dumps(document))
 
-    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
-        return self.bed.kubectl(*arguments, f"--namespace={self.namespace}", stdin=stdin)
+    def kubectl(self, *arguments: str, stdin: str | None = None, timeout: float = 60) -> str:
+        return self.bed.kubectl(
+            *arguments, f"--namespace={self.namespace}", stdin=stdin, timeout=timeout
+        )
 
     def read(self, kind: str, name: str) -> Document:
         found: Document = json.loads(self.kubectl("get", kind, name, "--output=json"))

@@ -72,8 +72,10 @@ class Loop:
             self._schedule.at_once(entry.key, self._clock.monotonic())
         while not stop.is_set():
             now = self._clock.monotonic()
+            late = now - (self._schedule.next_due() or now)
             due = self._schedule.take_due(now)
             self.turned_at = now
+            self._telemetry.loop_lag.set(max(0.0, late))
             if due:
                 await self._pass(rounds, due, now)
             await rounds.record.post_events()

@@ -1,5 +1,6 @@
 """Write what was decided and done: the status, the log, the metrics, the Events."""
 
+from datetime import timedelta
 from typing import Final
 
 from agentscaler import conventions
@@ -16,6 +17,8 @@ from agentscaler.report.events import Reference
 from agentscaler.report.recorder import Recorder
 from agentscaler.report.telemetry import Telemetry
 
+# Younger scalings may not have been told; Events live for an hour.
+_UNTOLD: Final = timedelta(minutes=5)
 _LOG: Final = logs.logger("agentscaler.policies")
 
 
@@ -63,11 +66,14 @@ class Record:
             self._telemetry.events_sent.labels(outcome=outcome).inc()
 
     def tell_again(self, entry: Entry) -> None:
-        """Tell the scalings on record: whoever recorded them may have ended before it told them.
+        """Offer the Events of late scalings: who recorded them may have ended before telling.
 
-        An Event that was sent is not sent twice, because its name says what it tells.
+        One that was sent is not sent twice, because its name says what it tells.
         """
-        self._tell(entry, entry.status.model_copy(update={"history": ()}), None)
+        since = self._clock.now() - _UNTOLD
+        told = tuple(each for each in entry.status.history if each.time < since)
+        before = entry.status.model_copy(update={"history": told})
+        self._offer(entry, before, None)
 
     async def _patch(self, entry: Entry, patch: status.Document) -> str:
         try:
@@ -95,14 +101,17 @@ class Record:
             self._registry.note("MODIFIED", body)
 
     def _tell(self, entry: Entry, before: PolicyStatus, target: Reference | None) -> None:
-        following, now = entry.status, self._clock.now()
-        for scaling in history.novelties(before.history, following.history):
+        for scaling in history.novelties(before.history, entry.status.history):
             logs.scaling(_LOG, entry.key, scaling)
             if scaling.outcome is Outcome.APPLIED:
                 self._telemetry.count_scaling(scaling)
+        self._offer(entry, before, target)
+
+    def _offer(self, entry: Entry, before: PolicyStatus, target: Reference | None) -> None:
+        now = self._clock.now()
         policy = Reference(
             conventions.API_VERSION, conventions.KIND, entry.namespace, entry.name, entry.uid
         )
-        notices = events.between(before, following, policy=policy, target=target, now=now)
+        notices = events.between(before, entry.status, policy=policy, target=target, now=now)
         for cause, count in self._recorder.offer(notices, now).items():
             self._telemetry.events_dropped.labels(cause=cause).inc(count)

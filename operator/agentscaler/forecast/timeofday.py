@@ -50,6 +50,7 @@ class TimeOfDay:
 
     def put(self, slots: Ints, source: "TimeOfDay") -> None:
         """Overwrite the rows at `slots` by those of another, which is as far in time."""
+        self._last = max(self._last, source._last)
         columns.put(self.state, slots, source.state)
 
     def view(self, slot: int, ahead: float, over: float) -> View:
