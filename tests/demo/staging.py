@@ -11,6 +11,7 @@ import yaml
 from rich.console import Console
 
 from agentscaler import conventions
+from agentscaler.api.status import ConditionStatus, ConditionType
 from tests.bed import Bed, BedConfig, builds
 from tests.bed.fleet import Fleet, FleetConfig
 from tests.bed.fleet.history import write_history
@@ -53,11 +54,11 @@ def set_up(exits: ExitStack, console: Console) -> Stage:
     with console.status("installing the chart, applying the example"):
         install(bed)
         apply_example(bed, target)
-    with console.status("starting the agents and the operator"):
-        fleet = exits.enter_context(Fleet.up(bed, load))
+    with console.status("starting the operator and the agents"):
         operator = exits.enter_context(companions.operator(bed, SYSTEM_NAMESPACE, RELEASE))
         bed.scrape("operator", operator.address)
         api = exits.enter_context(companions.api_proxy(bed))
+        fleet = exits.enter_context(Fleet.up(bed, load))
         watcher = Watcher(fleet, target, api=api.address, operator=operator.address)
         await_decision(watcher)
     with console.status("waiting for the night, when a day is best begun"):
@@ -123,9 +124,11 @@ def apply_example(bed: Bed, target: Target) -> None:
 
 
 def await_decision(watcher: Watcher) -> None:
-    """Wait until the operator has decided for the first time."""
+    """Wait until the operator has decided on what the agents export."""
     wait_until(
-        lambda: bool(watcher.policy_status().get("decision")), within=60, what="the first decision"
+        lambda: watcher.condition(ConditionType.METRICS_AVAILABLE) == ConditionStatus.TRUE,
+        within=60,
+        what="a decision on known metrics",
     )
 
 

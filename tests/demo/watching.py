@@ -73,6 +73,11 @@ class Watcher:
         )
         return found.get("status") or {}
 
+    def condition(self, kind: str) -> str:
+        """Read the state of one of the policy's conditions: True, False or Unknown."""
+        conditions = self.policy_status().get("conditions") or ()
+        return next((each["status"] for each in conditions if each["type"] == kind), "Unknown")
+
     def _expected(self) -> float | None:
         """Read the newest forecast; the status has it only when something else changed too."""
         answer = self._http.get(f"http://{self._operator}/metrics", timeout=TIMEOUT_SECONDS)

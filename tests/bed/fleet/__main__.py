@@ -35,9 +35,10 @@ async def play(fleet: FleetConfig, kubeconfig: Path, port: int) -> None:
     """Serve the page and follow the pods until a signal to end."""
     await config.load_kube_config(str(kubeconfig))  # type: ignore[no-untyped-call]
     async with client.ApiClient() as api, asyncio.TaskGroup() as tasks:
-        playing = Playing(seconds_since(fleet.epoch), lambda: watch.known())  # noqa: PLW0108 - it is made below
         pods = client.CoreV1Api(api)
-        watch = PodWatch(pods, playing.note)
+        watch = PodWatch(pods)
+        playing = Playing(seconds_since(fleet.epoch), watch.known)
+        watch.tell = playing.note
         following = tasks.create_task(watch.run())
         await watch.listed.wait()
         for agent in fleet.agents:

@@ -42,11 +42,11 @@ class WatchEndedError(Exception):
 
 
 class PodWatch:
-    """Lists the pods, then watches them, for ever; differences are told as they are seen."""
+    """Lists the pods, then watches them, for ever; calls `tell` with each difference."""
 
-    def __init__(self, api: client.CoreV1Api, tell: Callable[[PodSeen], None]) -> None:
+    def __init__(self, api: client.CoreV1Api) -> None:
         self._api = api
-        self._tell = tell
+        self.tell: Callable[[PodSeen], None] = lambda _: None
         self._known: dict[str, PodSeen] = {}
         self.listed = asyncio.Event()
 
@@ -102,12 +102,12 @@ class PodWatch:
         seen = read_pod(body)
         if seen is not None and seen != self._known.get(uid):
             self._known[uid] = seen
-            self._tell(seen)
+            self.tell(seen)
 
     def _forget(self, uid: str) -> None:
         last = self._known.pop(uid, None)
         if last is not None:
-            self._tell(PodSeen(last.namespace, last.agent, last.name, None))
+            self.tell(PodSeen(last.namespace, last.agent, last.name, None))
 
 
 def read_pod(body: Mapping[str, Any]) -> PodSeen | None:
