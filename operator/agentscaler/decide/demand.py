@@ -38,8 +38,8 @@ def _proposal(wanted: int, demand: Demand, seen: Snapshot, *, each: float, note:
     load = known_active + known_queued * _urgency(demand, service)
     slots = slots_for(demand, load, service)
     needed = with_spare(demand, ceil(round(slots / each, 6)))
-    said = f"{known_active:g} busy and {known_queued:g} waiting need {slots:.1f} slots"
-    said += f" of {each:g} a replica{note}"
+    said = f"{known_active:.4g} busy and {known_queued:.4g} waiting need {slots:.1f} slots"
+    said += f" of {each:.3g} a replica{note}"
     if not _is_known(seen):
         return Step("demand", wanted, max(wanted, needed), "DemandIncomplete", said)
     return Step("demand", wanted, needed, "Demand", said, hint=_room(needed, each))
@@ -53,7 +53,7 @@ def _is_known(seen: Snapshot) -> bool:
 def _room(needed: int, each: float) -> str:
     if needed == 0:
         return "the first request adds a replica"
-    return f"a need above {needed * each:g} slots adds a replica"
+    return f"a need above {needed * each:.4g} slots adds a replica"
 
 
 def slots_for(demand: Demand, load: float, service: float | None) -> float:
