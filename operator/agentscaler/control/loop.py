@@ -82,11 +82,11 @@ class Loop:
             await self._pause(stop)
 
     async def _pass(self, rounds: "Rounds", due: list[str], began: float) -> None:
+        await rounds.targets.follow(self._registry.kinds())
+        await rounds.targets.settled()
         entries = [entry for key in due if (entry := self._registry.find(key))]
         for key in set(due) - {entry.key for entry in entries}:
             rounds.forget(key)
-        await rounds.targets.follow(self._registry.kinds())
-        await rounds.targets.settled()
         again = await rounds.cycle.run(entries)
         now = self._clock.monotonic()
         self._telemetry.pass_duration.observe(now - began)

@@ -127,9 +127,10 @@ class Registry:
         """Give the policy that may act on the entry's target: the oldest on it."""
         if entry.target is None:
             return entry
-        rivals = (self._entries[key] for key in self._by_target[entry.target])
+        rivals = self.on_target(entry.target)
         same = [rival for rival in rivals if _group(rival) == _group(entry)]
-        return min(same, key=lambda rival: (rival.created, rival.key))
+        # An entry that was dropped in the middle of a pass may be on no target any more.
+        return min(same, key=lambda rival: (rival.created, rival.key), default=entry)
 
     def on_target(self, target: TargetKey) -> list[Entry]:
         """Give the policies on a workload."""

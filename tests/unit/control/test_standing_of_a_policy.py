@@ -1,0 +1,229 @@
+"""What of the cluster stands in a policy's way, and who else writes its target's replicas."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from agentscaler import conventions
+from agentscaler.act.rivals import Rival, Rivals
+from agentscaler.act.targets import Targets
+from agentscaler.act.workloads import Target
+from agentscaler.api.policy import ScaleTargetRef
+from agentscaler.api.status import Reason
+from agentscaler.control.registry import Entry, Registry
+from agentscaler.control.standing import Judge, Unknown, Workable
+from agentscaler.errors import ClusterError, ForbiddenError, NotFoundError, NotScalableError
+from agentscaler.report.troubles import Trouble
+from tests.unit.control.bodies import MINUTE, NOON, body, workload
+
+OURS = conventions.FIELD_MANAGER
+
+
+class KnownTargets(Targets):
+    """The one target, as the watch last told; or why nothing is known of it."""
+
+    def __init__(self) -> None:
+        self.known: Target | ClusterError | None = workload()
+
+    def find(self, namespace: str, ref: ScaleTargetRef) -> Target | None:
+        if isinstance(self.known, ClusterError):
+            raise self.known
+        return self.known
+
+
+class KnownRivals(Rivals):
+    """The other autoscalers of the one target."""
+
+    def __init__(self) -> None:
+        self.known: tuple[Rival, ...] = ()
+
+    def of(self, namespace: str, kind: str, name: str) -> tuple[Rival, ...]:
+        return self.known
+
+
+class Court:
+    """A judge, with all that it looks at."""
+
+    def __init__(self) -> None:
+        self.registry, self.targets, self.rivals = Registry(), KnownTargets(), KnownRivals()
+        self._judge = Judge(self.registry, self.targets, self.rivals)
+
+    def entry(self, **spec: Any) -> Entry:
+        self.registry.note(None, body(**spec))
+        found = self.registry.find("agents/agent")
+        assert found is not None
+        return found
+
+    def sees(self, entry: Entry, target: Target, minutes: float = 0) -> Workable:
+        """Judge while the target looks like this."""
+        self.targets.known = target
+        standing = self._judge.judge(entry, NOON + minutes * MINUTE)
+        assert isinstance(standing, Workable)
+        return standing
+
+    def trouble(self, entry: Entry) -> Trouble:
+        standing = self._judge.judge(entry, NOON)
+        assert isinstance(standing, Trouble)
+        return standing
+
+    def unknown(self, entry: Entry) -> Unknown:
+        standing = self._judge.judge(entry, NOON)
+        assert isinstance(standing, Unknown)
+        return standing
+
+
+@pytest.fixture
+def court() -> Court:
+    return Court()
+
+
+def test_policy_with_a_target_is_workable(court: Court) -> None:
+    standing = court.sees(court.entry(), workload(3))
+    assert standing.policy.key == "agents/agent"
+    assert (standing.replicas.current, standing.replicas.ready) == (3, 3)
+
+
+def test_spec_that_cannot_be_followed_is_told(court: Court) -> None:
+    trouble = court.trouble(court.entry(minReplicas=5, maxReplicas=2))
+    assert trouble.reason == Reason.INVALID_SPEC
+    assert "minReplicas" in trouble.message
+
+
+def test_younger_policy_on_the_target_stands_aside(court: Court) -> None:
+    younger = court.entry(minutes=1)
+    court.registry.note(None, body("elder"))
+    trouble = court.trouble(younger)
+    assert trouble.reason == Reason.TARGET_SHARED
+    assert "elder" in trouble.message
+
+
+@pytest.mark.parametrize(
+    ("known", "reason"),
+    [
+        (None, Reason.TARGET_NOT_FOUND),
+        (NotFoundError("no kind"), Reason.TARGET_NOT_SCALABLE),
+        (NotScalableError("no scale"), Reason.TARGET_NOT_SCALABLE),
+        (ForbiddenError("may not list"), Reason.FORBIDDEN),
+    ],
+    ids=["no such workload", "no such kind", "kind without scale", "no right"],
+)
+def test_target_that_cannot_be_had_is_told(
+    court: Court, known: ClusterError | None, reason: str
+) -> None:
+    court.targets.known = known
+    assert court.trouble(court.entry()).reason == reason
+
+
+def test_target_of_which_nothing_is_known_is_left_as_it_is(court: Court) -> None:
+    court.targets.known = ClusterError("list deployments: connection refused")
+    assert "connection refused" in court.unknown(court.entry()).why
+
+
+def test_other_autoscaler_makes_the_policy_stand_aside(court: Court) -> None:
+    court.rivals.known = (Rival("HorizontalPodAutoscaler", "hpa"),)
+    trouble = court.trouble(court.entry())
+    assert trouble.reason == Reason.OTHER_AUTOSCALER
+    assert "HorizontalPodAutoscaler hpa" in trouble.message
+
+
+@pytest.mark.parametrize("mode", ["Recommend", "Paused"])
+def test_policy_that_does_not_act_stands_beside_another_autoscaler(court: Court, mode: str) -> None:
+    court.rivals.known = (Rival("HorizontalPodAutoscaler", "hpa"),)
+    court.sees(court.entry(mode=mode), workload())
+
+
+def test_replicas_that_are_not_ready_are_starting(court: Court) -> None:
+    target = workload(5)
+    starting = Target(
+        replicas=5,
+        ready=2,
+        updated=5,
+        rolling_out=True,
+        selector=target.selector,
+        uid=target.uid,
+        resource_version="8",
+        writer=None,
+    )
+    replicas = court.sees(court.entry(), starting).replicas
+    assert (replicas.current, replicas.ready, replicas.starting) == (5, 2, 3)
+    assert replicas.rolling_out
+
+
+def test_foreign_write_is_told_for_ten_minutes(court: Court) -> None:
+    entry = court.entry()
+    court.sees(entry, workload(4, writer=OURS))
+    court.sees(entry, workload(2, version="8"), minutes=1)
+    assert entry.contest is not None
+    assert "kubectl-edit set spec.replicas to 2 where 4 had been decided" in entry.contest.message
+    told = entry.contest
+    court.sees(entry, workload(2, version="9"), minutes=10.9)
+    assert entry.contest is told
+    court.sees(entry, workload(2, version="9"), minutes=11)
+    assert [entry.contest, entry.contested_until] == [None, None]
+
+
+def test_each_further_foreign_write_is_told_anew(court: Court) -> None:
+    entry = court.entry()
+    for minutes, count in ((0, 4), (1, 2), (9, 3)):
+        court.sees(entry, workload(count, version=str(count)), minutes)
+    assert entry.contest is not None
+    assert "to 3 where 2" in entry.contest.message
+    assert entry.contested_until == NOON + timedelta(minutes=19)
+
+
+def test_foreign_write_by_nobody_knows_whom_is_told_too(court: Court) -> None:
+    entry = court.entry()
+    court.sees(entry, workload(4))
+    court.sees(entry, workload(2, version="8", writer=""))
+    assert entry.contest is not None
+    assert entry.contest.message.startswith("somebody set")
+
+
+def test_first_look_and_equal_counts_are_no_foreign_write(court: Court) -> None:
+    entry = court.entry()
+    court.sees(entry, workload(4))
+    court.sees(entry, workload(4, version="8"))
+    assert entry.contest is None
+
+
+def test_count_that_changed_while_nobody_led_is_a_foreign_write(court: Court) -> None:
+    entry = court.entry(status={"currentReplicas": 4})
+    court.sees(entry, workload(2))
+    assert entry.contest is not None
+
+
+def test_our_own_write_is_none(court: Court) -> None:
+    entry = court.entry()
+    court.sees(entry, workload(2))
+    court.sees(entry, workload(6, version="8", writer=OURS))
+    assert (entry.contest, entry.replicas) == (None, 6)
+
+
+@pytest.mark.parametrize("mode", ["Recommend", "Paused"])
+def test_whoever_does_not_act_has_no_word_to_contest(court: Court, mode: str) -> None:
+    entry = court.entry(mode=mode)
+    court.sees(entry, workload(2))
+    court.sees(entry, workload(6, version="8"))
+    assert (entry.contest, entry.replicas) == (None, 6)
+
+
+def test_watch_that_is_behind_our_own_change_is_not_believed(court: Court) -> None:
+    entry = court.entry()
+    court.sees(entry, workload(2, version="7"))
+    entry.replicas, entry.stale_version = 6, "7"
+    behind = court.sees(entry, workload(2, version="7")).replicas
+    assert (behind.current, behind.ready, behind.starting) == (6, 2, 4)
+    assert entry.contest is None
+    told = court.sees(entry, workload(6, version="8", writer=OURS)).replicas
+    assert (told.current, told.starting) == (6, 0)
+    assert entry.contest is None
+
+
+def test_foreign_write_right_after_our_own_is_noticed(court: Court) -> None:
+    entry = court.entry()
+    court.sees(entry, workload(2, version="7"))
+    entry.replicas, entry.stale_version = 6, "7"
+    court.sees(entry, workload(3, version="9"))
+    assert entry.contest is not None
+    assert "to 3 where 6" in entry.contest.message
