@@ -141,7 +141,7 @@ class Bed:
         file.write_text(prometheus.configuration(self._targets, self._config.scrape_interval))
         return self._ground.program(
             "prometheus",
-            prometheus.arguments(port, file, self.work / "prometheus"),
+            prometheus.arguments(port, file, self.work / "prometheus", self._config.lookback),
             ready=answers(f"{self.prometheus_url}/-/ready"),
         )
 

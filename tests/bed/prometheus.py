@@ -26,13 +26,14 @@ def configuration(targets: Path, scrape_interval: str) -> str:
     )
 
 
-def arguments(port: int, configuration_file: Path, data: Path) -> list[str]:
+def arguments(port: int, configuration_file: Path, data: Path, lookback: str) -> list[str]:
     """Keep everything, also a trace of years ago, and accept samples that are pushed."""
     return [
         f"--config.file={configuration_file}",
         f"--storage.tsdb.path={data}",
         "--storage.tsdb.retention.time=100y",
         f"--web.listen-address={LOOPBACK}:{port}",
+        f"--query.lookback-delta={lookback}",
         "--web.enable-lifecycle",
         "--web.enable-admin-api",
         "--web.enable-remote-write-receiver",

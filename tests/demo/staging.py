@@ -86,7 +86,10 @@ def write_past(fleet: FleetConfig, path: Path) -> None:
 def bed_with(history: Path, console: Console) -> Bed:
     """Start a cluster and a Prometheus that knows the past."""
     config = BedConfig(
-        start_delay=scenario.START_DELAY, stop_delay=scenario.STOP_DELAY, history=history
+        start_delay=scenario.START_DELAY,
+        stop_delay=scenario.STOP_DELAY,
+        history=history,
+        lookback="10s",
     )
     return Bed.up(config, console)
 

@@ -1,14 +1,15 @@
 """Past days of a fleet, as if Prometheus had scraped them.
 
 The same plants serve the same loads under virtual time, with `replicas` pods that never change.
-For `promtool tsdb create-blocks-from openmetrics`, so that a forecast knows the days before.
+For `promtool tsdb create-blocks-from openmetrics`, so that a forecast knows the days before. Such
+a file cannot say that a series ends: let the bed's `lookback` be short, or the past pods count as
+present ones for minutes more.
 """
 
 from pathlib import Path
 
-from agentscaler import conventions
 from tests.bed.fleet.agent import Agent
-from tests.bed.fleet.config import Change, FleetConfig
+from tests.bed.fleet.config import FleetConfig
 from tests.bed.fleet.launch import SCRAPE_LABELS
 from tests.bed.fleet.page import Page, labels_of
 
@@ -29,8 +30,4 @@ def write_history(
             agent.advance(now)
             agent.write(page, fleet.epoch + now, labels)
             now += step
-        # A series without a newer sample is read for minutes more: let it say that nobody works.
-        nobody = {conventions.ACTIVE_REQUESTS: 0.0, conventions.CAPACITY: 0.0}
-        agent.change(Change(pins=nobody), now)
-        agent.write(page, fleet.epoch + now, labels)
     path.write_text(page.text())
