@@ -90,9 +90,8 @@ class Bank:
         homes = self._cohort_of[places]
         for number, cohort in enumerate(self._cohorts):
             mine = homes == number
-            if mine.any():
-                cohort.advance(cohort.rhythm.number(now))
-                cohort.backfill(self._slot_of[places[mine]], moments, samples[mine])
+            cohort.advance(cohort.rhythm.number(now))
+            cohort.backfill(self._slot_of[places[mine]], moments, samples[mine])
 
     def outlook(
         self, row: int, now: datetime, lookahead: timedelta, over: timedelta = ZERO

@@ -1,5 +1,6 @@
 """Rows that share a method and a rhythm: their samples become the loads of buckets, all at once."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, Protocol, Self
 
@@ -29,6 +30,12 @@ class Forecaster(Protocol):
     def put(self, slots: Ints, source: Self) -> None: ...
 
     def view(self, slot: int, ahead: float, over: float) -> View: ...
+
+
+_FORECASTERS: Final[dict[Method, Callable[[Rhythm, Doubles], Forecaster]]] = {
+    Method.MIXTURE: Mixture,
+    Method.TIME_OF_DAY: TimeOfDay,
+}
 
 
 class Cohort:
@@ -78,6 +85,8 @@ class Cohort:
 
     def backfill(self, slots: Ints, times: Doubles, loads: Doubles) -> None:
         """Replace rows by what they would be, had they seen these samples (row, sample) live."""
+        if not len(slots):
+            return
         twin = Cohort(self.method, self.rhythm, self.quantiles[slots])
         rows = np.arange(len(slots))
         buckets = self.rhythm.position(times).astype(np.int64)
@@ -107,8 +116,4 @@ class Cohort:
 
 
 def _forecaster(method: Method, rhythm: Rhythm, quantiles: Doubles) -> Forecaster:
-    match method:
-        case Method.MIXTURE:
-            return Mixture(rhythm, quantiles)
-        case Method.TIME_OF_DAY:
-            return TimeOfDay(rhythm, quantiles)
+    return _FORECASTERS[method](rhythm, quantiles)

@@ -16,8 +16,9 @@ from agentscaler.forecast.columns import Flags, Floats
 from agentscaler.forecast.weights import discount
 
 _GAIN: Final = np.float32(0.02)
-_STEP: Final = np.float32(4)
-"""A step of the margin is this many times the gain, in mean absolute residuals."""
+_STEP: Final = np.float32(2.5)
+"""A step of the margin is this many times the gain, in mean absolute residuals or, where that is
+more, in margins: else a margin from worse times would stay when forecasts become good."""
 _FARTHEST: Final = np.float32(20)
 """Residuals beyond count as this many scales: a burst out of nothing must not be for ever."""
 _SMALLEST: Final = np.float32(1e-30)
@@ -65,7 +66,8 @@ class Margins:
         least = 1 / (self.seen[due] + 1)
         size = np.where(known, np.abs(residual) - self.residual[due], 0)
         self.residual[due] += np.maximum(_GAIN, least) * size
-        step = np.maximum(_GAIN, least / 2) * _STEP * self.residual[due]
+        unit = np.maximum(self.residual[due], np.abs(self.margin[due]))
+        step = np.maximum(_GAIN, least) * _STEP * unit
         self.margin[due] += np.where(known, step * ((beyond > 0) - (1 - quantiles)), 0)
 
     def judge(self, trial: Floats) -> None:

@@ -73,15 +73,13 @@ class Mixture:
 
     def experts(self, bucket: int) -> Floats:
         """Forecast from the end of a bucket: horizon, expert, row."""
-        level = self.levels.level[: len(SPANS)]
-        ahead = bucket + AHEAD
-        parts = (
-            np.broadcast_to(level, (len(AHEAD), *level.shape)),
-            self.levels.trends(AHEAD)[:, None],
-            self.shapes.time_of_day(self._places, ahead)[:, None],
-            self.shapes.forecast(self._places, ahead),
-        )
-        return np.concatenate(parts, axis=1)
+        ahead, days = bucket + AHEAD, _SEASONAL + 1
+        forecasts = np.empty((len(AHEAD), len(EXPERTS), len(self.verdicts.silence)), np.float32)
+        forecasts[:, : len(SPANS)] = self.levels.level[: len(SPANS)]
+        forecasts[:, len(SPANS)] = self.levels.trends(AHEAD)
+        forecasts[:, _SEASONAL] = self.shapes.time_of_day(self._places, ahead)
+        forecasts[:, days:] = self.shapes.forecast(self._places, ahead)
+        return forecasts
 
     def view(self, slot: int, ahead: float, over: float) -> View:
         """Look `ahead` buckets beyond the last one and `over` more; the highest load counts."""

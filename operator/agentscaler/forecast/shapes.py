@@ -119,7 +119,7 @@ class Shapes:
         usable = known & (share > 0)[:, None]
         summed = np.einsum("sdn,dhn->hsn", scale, np.where(usable, then, 0))
         weight = np.einsum("dn,dhn->hn", share, usable.astype(np.float32))
-        return ratio(summed, np.broadcast_to(weight[:, None], summed.shape))
+        return ratio(summed, weight[:, None])
 
     def time_of_day(self, places: Slots, buckets: Ints) -> Floats:
         """Average the time around the same hour of the season before, for buckets to come."""

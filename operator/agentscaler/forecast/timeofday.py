@@ -4,6 +4,7 @@ Kept exactly as people know it, to be chosen alone (`prediction.method: TimeOfDa
 """
 
 from dataclasses import dataclass
+from math import floor
 from typing import Final
 
 import numpy as np
@@ -36,12 +37,12 @@ class TimeOfDay:
         self._around = np.arange(-reach, reach + 1)
         self._backwards = -np.arange(rhythm.buckets)
         self._buckets = rhythm.buckets
-        self._last = 0
+        self.last = 0
         self.state = _State.blank(rhythm.buckets, len(quantiles))
 
     def close(self, bucket: int, loads: Doubles) -> None:
         """Take the loads of a bucket, NaN where unknown; buckets come one after the other."""
-        self._last = bucket
+        self.last = bucket
         self.state.loads[bucket % self._buckets] = loads
 
     def widen(self, more: "TimeOfDay") -> None:
@@ -50,19 +51,19 @@ class TimeOfDay:
 
     def put(self, slots: Ints, source: "TimeOfDay") -> None:
         """Overwrite the rows at `slots` by those of another, which is as far in time."""
-        self._last = max(self._last, source._last)
+        self.last = max(self.last, source.last)
         columns.put(self.state, slots, source.state)
 
     def view(self, slot: int, ahead: float, over: float) -> View:
         """Look `ahead` buckets beyond the last one and `over` more; the highest mean counts."""
         loads = self.state.loads[:, slot]
-        newest = loads[(self._last + self._backwards) % self._buckets]
+        newest = loads[(self.last + self._backwards) % self._buckets]
         newest = newest[np.isfinite(newest)]
         if len(newest) < SAMPLES:
             return View(0.0, 0.0, False, f"{len(newest)} of the {SAMPLES} samples it needs")
         stand_in = float(newest[:SAMPLES].mean())
-        steps = np.arange(round(ahead), round(ahead + over) + 1)
-        mean = max(self._mean(loads, self._last + int(step), stand_in) for step in steps)
+        steps = np.arange(floor(ahead + 0.5), floor(ahead + over + 0.5) + 1)
+        mean = max(self._mean(loads, self.last + int(step), stand_in) for step in steps)
         return View(mean, mean, True, f"mean of the same time of day, from {len(newest)} samples")
 
     def _mean(self, loads: Floats, bucket: int, stand_in: float) -> float:

@@ -13,6 +13,8 @@ from agentscaler.forecast.margins import Margins
 from agentscaler.forecast.outlook import View
 
 _AHEAD: Final = AHEAD.tolist()
+_BETWEEN: Final = np.sqrt(AHEAD[1:] * AHEAD[:-1]).tolist()
+"""Where the nearest horizon changes, as the ratio of times goes."""
 _NAIVE: Final = ("the last value", "the average of five buckets", "the mean of the time of day")
 _TOO_OLD: Final = 15
 """Buckets without a sample after which a forecast is a guess."""
@@ -50,9 +52,9 @@ class Verdicts:
 
     def settle(self, expected: Floats, scale: Floats, record: Margins) -> None:
         """Say what follows from the forecasts and their record."""
-        self.expected = np.nan_to_num(expected)
-        margin = np.nan_to_num(record.margin[:, 0] * scale)
-        self.upper = self.expected + np.maximum(margin, 0)
+        self.expected = np.where(np.isfinite(expected), expected, np.float32(0))
+        margin = record.margin[:, 0] * scale
+        self.upper = self.expected + np.where(margin > 0, margin, np.float32(0))
         self.trusted, self.proof, self.loss = record.trusted, record.proof, record.loss
 
     def view(self, slot: int, ahead: float, over: float) -> View:
@@ -63,8 +65,7 @@ class Verdicts:
             points += [*(point for point in _AHEAD if ahead < point < last), last]
         expected = max(np.interp(points, _AHEAD, self.expected[:, slot]).tolist())
         upper = max(np.interp(points, _AHEAD, self.upper[:, slot]).tolist())
-        horizon = min(bisect_left(_AHEAD, ahead), len(_AHEAD) - 1)
-        trusted, why = self._trust(slot, horizon)
+        trusted, why = self._trust(slot, bisect_left(_BETWEEN, ahead))
         return View(expected, max(expected, upper), trusted, why)
 
     def _trust(self, slot: int, horizon: int) -> tuple[bool, str]:

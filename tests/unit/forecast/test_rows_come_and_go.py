@@ -1,0 +1,147 @@
+"""The bank's book-keeping: rows, buckets, clocks, memory."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agentscaler.api.policy import Method
+from agentscaler.forecast import columns
+from agentscaler.forecast.bank import Bank
+from agentscaler.forecast.mixture import Mixture
+from agentscaler.forecast.rhythm import Rhythm
+from agentscaler.forecast.timeofday import TimeOfDay
+from tests.unit.forecast.loads import DAY, HOUR, MIDNIGHT, MINUTE, SECOND, SHORT, live, wave
+
+POLL = timedelta(seconds=15)
+
+
+@pytest.mark.parametrize(
+    ("season", "polling", "bucket"),
+    [
+        (DAY, POLL, MINUTE),
+        (HOUR, POLL, POLL),
+        (3 * MINUTE, SECOND, SECOND),
+        (DAY, 2 * MINUTE, 2 * MINUTE),
+        (2 * DAY, POLL, 2 * MINUTE),
+        (SECOND, POLL, SECOND),
+    ],
+    ids=["day", "hour", "demo", "rare polls", "two days", "tiny"],
+)
+def test_bucket_follows_season_and_polls(
+    season: timedelta, polling: timedelta, bucket: timedelta
+) -> None:
+    assert Rhythm.of(season, polling).bucket == bucket
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.booleans(), max_size=40))
+def test_rows_are_found_after_others_came_and_went(steps: list[bool]) -> None:
+    bank, rows, serial = Bank(), dict[int, float](), 0
+    for comes in steps:
+        if comes or not rows:
+            serial += 1
+            rows[bank.add(season=SHORT, polling=SECOND)] = float(serial)
+        else:
+            gone = next(iter(rows))
+            bank.remove(gone)
+            del rows[gone]
+    bank.observe(MIDNIGHT, list(rows), list(rows.values()))
+    bank.observe(MIDNIGHT + SECOND, [], [])
+    told = {row: bank.outlook(row, MIDNIGHT + SECOND, SECOND).expected for row in rows}
+    assert told == rows
+
+
+def test_row_that_takes_a_free_place_has_seen_nothing() -> None:
+    bank = Bank()
+    row = bank.add(season=SHORT, polling=SECOND)
+    now = live(bank, row, [9.0] * 30)
+    bank.remove(row)
+    fresh = bank.add(season=SHORT, polling=SECOND)
+    assert fresh == row
+    assert bank.outlook(fresh, now, SECOND).message == "no sample yet"
+
+
+def test_samples_of_a_bucket_are_averaged_however_they_arrive() -> None:
+    bank = Bank()
+    row = bank.add()
+    bank.observe(MIDNIGHT + POLL, [row], [2.0])
+    bank.observe(MIDNIGHT + 2 * POLL, [row, row], [4.0, 9.0])
+    bank.observe(MIDNIGHT + MINUTE, [], [])
+    assert bank.outlook(row, MIDNIGHT + MINUTE, MINUTE).expected == pytest.approx(5.0)
+
+
+def test_late_sample_is_dropped() -> None:
+    bank = Bank()
+    row = bank.add()
+    bank.observe(MIDNIGHT + 2 * MINUTE, [row], [5.0])
+    bank.observe(MIDNIGHT, [row], [500.0])
+    bank.observe(MIDNIGHT + 3 * MINUTE, [], [])
+    assert bank.outlook(row, MIDNIGHT + 3 * MINUTE, MINUTE).expected == pytest.approx(5.0)
+
+
+def test_rows_begin_anew_after_a_silence_longer_than_memory() -> None:
+    bank = Bank()
+    row = bank.add(season=SHORT, polling=SECOND)
+    now = live(bank, row, [9.0] * 30) + 10 * SHORT
+    bank.observe(now, [], [])
+    assert bank.outlook(row, now, SECOND).message == "no sample yet"
+
+
+def test_history_older_than_memory_is_not_worked_in() -> None:
+    bank = Bank()
+    row = bank.add(season=SHORT, polling=SECOND)
+    bank.observe(MIDNIGHT, [], [])
+    bank.backfill([row], [MIDNIGHT.timestamp() - 10 * 240], [[5.0]], now=MIDNIGHT)
+    assert bank.outlook(row, MIDNIGHT, SECOND).message == "no sample yet"
+
+
+def test_rows_of_several_rhythms_and_methods_live_side_by_side() -> None:
+    bank = Bank()
+    rows = [
+        bank.add(),
+        bank.add(season=SHORT, polling=SECOND),
+        bank.add(season=SHORT, polling=SECOND, method=Method.TIME_OF_DAY),
+    ]
+    times = MIDNIGHT.timestamp() - np.arange(300.0, 0, -1)
+    bank.backfill(rows[:1], times, [np.full(300, 1.0)], now=MIDNIGHT)
+    bank.backfill(rows, times, np.array([[7.0], [8.0], [9.0]]) * np.ones(300), now=MIDNIGHT)
+    told = [bank.outlook(row, MIDNIGHT, 2 * SECOND) for row in rows]
+    assert [outlook.expected for outlook in told] == pytest.approx([7.0, 8.0, 9.0])
+    assert [outlook.method for outlook in told] == ["Mixture", "Mixture", "TimeOfDay"]
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        datetime(2026, 3, 27, tzinfo=UTC),
+        datetime(2026, 10, 23, tzinfo=UTC),
+        datetime(2026, 2, 26, tzinfo=UTC),
+        datetime(2028, 2, 27, tzinfo=UTC),
+        datetime(2026, 12, 29, tzinfo=UTC),
+    ],
+    ids=["to summer time", "to winter time", "end of february", "leap day", "end of year"],
+)
+def test_calendar_does_not_break_the_season(start: datetime) -> None:
+    """A load that follows UTC is forecast alike on every day; a local clock only names moments."""
+    bank = Bank()
+    row = bank.add(polling=6 * MINUTE)
+    days = 4
+    times = start.timestamp() + 360.0 * np.arange(days * 240)
+    now = (start + days * DAY).astimezone(ZoneInfo("Europe/Berlin"))
+    bank.observe(now, [], [])
+    bank.backfill([row], times, [wave(days * 240, 240)], now=now)
+    told = bank.outlook(row, now, HOUR)
+    assert told.expected == pytest.approx(wave(240, 240)[10], rel=0.05)
+
+
+@pytest.mark.parametrize("season", [DAY, HOUR, 3 * MINUTE, 30 * DAY])
+def test_row_stays_small(season: timedelta) -> None:
+    rhythm = Rhythm.of(season, SECOND)
+    parts = [*Mixture(rhythm, np.full(1, 0.9)).parts, TimeOfDay(rhythm, np.full(1, 0.9)).state]
+    sizes = [columns.size_bytes(part) for part in parts]
+    assert sum(sizes[:-1]) < 8 * 1024
+    assert sizes[-1] < 8 * 1024
