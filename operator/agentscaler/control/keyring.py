@@ -1,5 +1,6 @@
 """The credentials that policies name, read from their own namespaces and kept for a minute."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
@@ -7,7 +8,7 @@ from agentscaler.act.client import Api
 from agentscaler.act.credentials import read_secret
 from agentscaler.api.policy import Policy
 from agentscaler.clock import Clock
-from agentscaler.errors import ClusterError
+from agentscaler.errors import ClusterError, ForbiddenError, NotFoundError
 from agentscaler.observe.credentials import Credentials, parse_credentials
 from agentscaler.observe.sources import SecretKey
 from agentscaler.report import logs
@@ -37,19 +38,27 @@ class Keyring:
     async def read(self, policies: Iterable[Policy]) -> Mapping[SecretKey, Credentials]:
         """Read the Secrets that these policies name, unless they were read within the minute."""
         now = self._clock.monotonic()
-        for key in {key for policy in policies if (key := _key(policy))}:
-            kept = self._kept.get(key)
-            if kept is None or now - kept.at > _KEPT_SECONDS:
-                self._kept[key] = _Kept(await self._read(key), now)
+        wanted = {key for policy in policies if (key := _key(policy))}
+        stale = [key for key in wanted if self._is_stale(key, now)]
+        await asyncio.gather(*(self._renew(key, now) for key in stale))
         return self.known
 
-    async def _read(self, key: SecretKey) -> Credentials | None:
+    def _is_stale(self, key: SecretKey, now: float) -> bool:
+        kept = self._kept.get(key)
+        return kept is None or now - kept.at > _KEPT_SECONDS
+
+    async def _renew(self, key: SecretKey, now: float) -> None:
+        """Read a Secret anew; while the API server fails, what was last read counts on."""
         namespace, name = key
+        credentials = None
         try:
-            return parse_credentials(await read_secret(self._api, namespace, name))
-        except (ClusterError, ValueError) as exc:
+            credentials = parse_credentials(await read_secret(self._api, namespace, name))
+        except (NotFoundError, ForbiddenError, ValueError) as exc:
             _LOG.warning("secret not usable", secret=f"{namespace}/{name}", error=str(exc))
-            return None
+        except ClusterError as exc:
+            _LOG.warning("secret not read", secret=f"{namespace}/{name}", error=str(exc))
+            return
+        self._kept[key] = _Kept(credentials, now)
 
 
 def _key(policy: Policy) -> SecretKey | None:
