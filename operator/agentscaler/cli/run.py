@@ -3,7 +3,7 @@
 import asyncio
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -12,12 +12,14 @@ from agentscaler.observe.credentials import Credentials
 from agentscaler.observe.sources import Settings as SourceSettings
 from agentscaler.report import logs
 
+_LAST_PORT: Final = 65535
+
 
 def _listen(_context: click.Context, _option: click.Parameter, value: str) -> tuple[str, int]:
     host, colon, port = value.rpartition(":")
-    if not colon or not port.isdigit():
+    if not colon or not port.isdecimal() or int(port) > _LAST_PORT:
         raise click.BadParameter(f"{value!r} is no address: write it like 127.0.0.1:8080")
-    return host, int(port)
+    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 @click.command(context_settings={"auto_envvar_prefix": "AGENTSCALER", "show_default": True})

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from agentscaler.errors import UsageError
+
 Check = Callable[[], str]
 """Gives what is wrong, or nothing."""
 
@@ -42,10 +44,17 @@ def application(probes: Probes) -> web.Application:
 
 
 async def serve(probes: Probes, host: str, port: int) -> web.AppRunner:
-    """Serve the pages until the runner is cleaned up; port 0 takes a free one."""
+    """Serve the pages until the runner is cleaned up; port 0 takes a free one.
+
+    Raise UsageError if the address cannot be listened on.
+    """
     runner = web.AppRunner(application(probes), access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, host, port).start()
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as exc:
+        await runner.cleanup()
+        raise UsageError(f"cannot listen on {host}:{port}: {exc.strerror or exc}") from exc
     return runner
 
 
