@@ -1,0 +1,192 @@
+"""What a watch has missed is found by comparing, and read."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentscaler import conventions
+from agentscaler.act.client import Api
+from agentscaler.control.reconciliation import Reconciler
+from agentscaler.control.registry import Registry
+from tests.fakes.apiserver import FakeApiServer, Fault
+from tests.fakes.connected import connected, until
+from tests.unit.control.bodies import NOON, body
+
+PLURAL = conventions.PLURAL
+
+
+class Turns:
+    """A clock of which the test sees every pause; each ends at once, until there are no `more`."""
+
+    def __init__(self) -> None:
+        self.pauses: list[float] = []
+        self.more = 100
+        self.over = asyncio.Event()
+
+    def now(self) -> datetime:
+        return NOON
+
+    def monotonic(self) -> float:
+        return 1000.0 + sum(self.pauses)
+
+    async def sleep(self, seconds: float) -> None:
+        if len(self.pauses) >= self.more:
+            self.over.set()
+            await asyncio.Event().wait()
+        self.pauses.append(seconds)
+        await asyncio.sleep(0)
+
+
+class Office:
+    """A reconciler with its registry, beside the server it compares with."""
+
+    def __init__(self, server: FakeApiServer, api: Api) -> None:
+        self.server, self.registry, self.clock = server, Registry(), Turns()
+        self.looked_at: set[str] = set()
+        self.reconciler = Reconciler(
+            api,
+            self.registry,
+            namespaces=(),
+            look_at=self.looked_at.update,
+            clock=self.clock,
+        )
+
+    def put(self, name: str, **details: Any) -> dict[str, Any]:
+        """Have a policy in the cluster, of which nobody tells."""
+        return self.server.objects.put(PLURAL, body(name, **details))
+
+    def tell(self, name: str, **details: Any) -> None:
+        """Have a policy in the cluster, of which the watch tells."""
+        self.registry.note(None, self.put(name, **details))
+
+    def faults(self, verb: str, **details: Any) -> None:
+        self.server.faults.append(Fault(verb, PLURAL, **details))
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[Office]:
+    async with connected(tmp_path) as (server, api):
+        yield Office(server, api)
+
+
+async def test_registry_that_knows_all_is_caught_up_at_once(office: Office) -> None:
+    office.tell("a")
+    office.tell("b")
+    await office.reconciler.catch_up()
+    assert office.clock.pauses == []
+    assert office.server.requests == [("list", PLURAL)]
+
+
+async def test_catching_up_waits_for_the_watch_first(office: Office) -> None:
+    office.put("a")
+    catching = asyncio.create_task(office.reconciler.catch_up())
+    await until(lambda: office.clock.pauses)
+    office.registry.note(None, office.server.objects.get(PLURAL, "agents", "a"))
+    await catching
+    assert office.server.count("get", PLURAL) == 0
+
+
+async def test_catching_up_reads_what_the_watch_does_not_tell(office: Office) -> None:
+    office.put("a")
+    office.tell("b")
+    office.server.objects.merge(PLURAL, ("agents", "b"), {"status": {"currentReplicas": 3}})
+    await office.reconciler.catch_up()
+    assert sum(office.clock.pauses) == pytest.approx(21)
+    assert office.server.count("get", PLURAL) == 2
+    assert office.registry.find("agents/a") is not None
+    office.registry.recall()
+    recalled = office.registry.find("agents/b")
+    assert recalled is not None
+    assert recalled.replicas == 3
+
+
+async def test_catching_up_goes_on_while_nothing_can_be_listed(office: Office) -> None:
+    office.tell("a")
+    office.faults("list", times=3)
+    await office.reconciler.catch_up()
+    assert office.clock.pauses == [1.0] * 3
+
+
+async def test_catching_up_goes_on_while_nothing_can_be_read(office: Office) -> None:
+    office.put("a")
+    office.faults("get", times=2)
+    await office.reconciler.catch_up()
+    assert office.server.count("get", PLURAL) == 3
+    assert office.looked_at == {"agents/a"}
+
+
+async def compared(office: Office, times: int = 1) -> None:
+    """Have the reconciler compare so many times, five minutes apart."""
+    office.clock.more = times
+    running = asyncio.create_task(office.reconciler.run())
+    await until(office.clock.over.is_set)
+    assert office.clock.pauses == [300.0] * times
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_deletion_that_was_missed_is_made_good(office: Office) -> None:
+    office.tell("first")
+    office.tell("second", minutes=1)
+    office.server.objects.remove(PLURAL, "agents", "first")
+    await compared(office)
+    assert office.registry.find("agents/first") is None
+    assert office.looked_at == {"agents/first", "agents/second"}
+
+
+async def test_policy_and_change_that_were_missed_are_read(office: Office) -> None:
+    office.put("new")
+    office.tell("changed")
+    office.put("changed", generation=2, maxReplicas=3)
+    await compared(office)
+    assert office.looked_at == {"agents/new", "agents/changed"}
+    changed = office.registry.find("agents/changed")
+    assert changed is not None
+    assert changed.policy is not None
+    assert changed.policy.spec.max_replicas == 3
+
+
+async def test_namesake_of_a_deleted_policy_is_read(office: Office) -> None:
+    office.tell("agent", uid="old")
+    office.put("agent", uid="new")
+    await compared(office)
+    found = office.registry.find("agents/agent")
+    assert found is not None
+    assert found.uid == "new"
+
+
+async def test_status_that_was_written_since_wakes_nobody(office: Office) -> None:
+    office.tell("agent")
+    office.server.objects.merge(PLURAL, ("agents", "agent"), {"status": {"mode": "Auto"}})
+    await compared(office)
+    assert office.looked_at == set()
+
+
+async def test_policy_that_goes_while_it_is_read_is_left_out(office: Office) -> None:
+    office.put("a")
+    office.faults("get", status=404)
+    await compared(office)
+    assert len(office.registry) == 0
+
+
+async def test_failed_comparison_is_made_again(office: Office) -> None:
+    office.put("a")
+    office.faults("list")
+    await compared(office, times=2)
+    assert office.looked_at == {"agents/a"}
+
+
+async def test_only_followed_namespaces_are_compared(tmp_path: Path) -> None:
+    async with connected(tmp_path) as (server, api):
+        elsewhere = body("a")
+        elsewhere["metadata"]["namespace"] = "elsewhere"
+        server.objects.put(PLURAL, elsewhere)
+        registry = Registry()
+        await Reconciler(
+            api, registry, namespaces=["agents"], look_at=lambda _: None, clock=Turns()
+        ).catch_up()
+        assert len(registry) == 0
