@@ -117,7 +117,7 @@ def run_of(moments: Sequence[Moment], figures: dict[str, Any], equal: Fixed) -> 
     return Run(
         title="A day of agent load in three minutes",
         subtitle=(
-            f"{figures['arrivals']:,} requests, {figures['attainment']:.1%} of them served within "
+            f"{figures['arrivals']:,} requests, {figures['attainment']:.2%} of them served within "
             f"{scenario.WAIT_TARGET:g} s; replicas become ready 24 to 48 minutes of this day after "
             "they were asked for"
         ),

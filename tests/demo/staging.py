@@ -18,7 +18,7 @@ from tests.bed.fleet.history import write_history
 from tests.bed.processes import wait_until
 from tests.demo import companions, scenario
 from tests.demo.scenario import Target
-from tests.demo.watching import Watcher
+from tests.demo.watching import Moment, Watcher
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm" / "agentscaler"
@@ -136,12 +136,17 @@ def await_decision(watcher: Watcher) -> None:
 
 
 def await_night(watcher: Watcher) -> None:
-    """Wait until the day may begin; not at all where setting up took no longer than usual."""
+    """Wait until the day may begin; not for long where setting up took no longer than usual."""
     wait_until(
-        lambda: scenario.is_night(watcher.look().at),
+        lambda: _may_begin(watcher.look()),
         within=scenario.DAY_SECONDS,
-        what="the demo's night",
+        what="a quiet night of the demo",
     )
+
+
+def _may_begin(now: Moment) -> bool:
+    """Tell whether it is night, and nothing waits any more for the operator's start."""
+    return scenario.is_night(now.at) and now.waiting == 0
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
