@@ -16,6 +16,7 @@ from agentscaler.forecast.rhythm import Rhythm
 from agentscaler.observe.credentials import Credentials
 from agentscaler.observe.recorded import Recorder, Series
 from agentscaler.observe.sources import SecretKey
+from agentscaler.report import logs
 
 _UNKNOWN_LEAD: Final = timedelta(seconds=60)
 _TIME_OF_DAY_LEAD: Final = timedelta(minutes=15)
@@ -23,6 +24,7 @@ _AT_ONCE: Final = 200  # policies; 8 days of minutes of that many are 40 MB whil
 _TRIES: Final = 5
 _MOST_SEASONS: Final = 8  # older ones weigh next to nothing
 _PAUSE_SECONDS: Final = 60.0
+_LOG: Final = logs.logger("agentscaler.forecasts")
 
 Secrets = Callable[[], Mapping[SecretKey, Credentials]]
 
@@ -111,27 +113,44 @@ class Forecasts:
             self._wanted.clear()
             batches = list(_batches(self._without_history.values()))
             for batch in batches:
-                await self._fill(batch)
+                try:
+                    await self._fill(batch)
+                except Exception as exc:  # noqa: BLE001 - later batches must not go without theirs
+                    _LOG.error("histories not worked in", exc_info=exc)
+                    self._count_tries(batch, {})
             if self._without_history:
                 await self._clock.sleep(_PAUSE_SECONDS)
                 self._wanted.set()
 
     async def _fill(self, batch: list[Policy]) -> None:
         now, shape = self._clock.now(), _shape(batch[0])
-        found = await self._recorder.fetch_history(
+        asked_for = {policy.key: self._rows.get(policy.key) for policy in batch}
+        found = await self._fetch(batch, now, shape)
+        self._count_tries(batch, found)
+        # A policy that went, or wants another shape since, has no use for this history.
+        rows = {
+            key: known[1]
+            for key in found
+            if (known := self._rows.get(key)) is not None and known is asked_for[key]
+        }
+        if rows:
+            await self._work_in(rows, found, now)
+
+    async def _fetch(
+        self, batch: list[Policy], now: datetime, shape: _Shape
+    ) -> Mapping[str, Series]:
+        return await self._recorder.fetch_history(
             batch,
             now=now,
             span=min(shape.history, _MOST_SEASONS * shape.season),
             step=Rhythm.of(shape.season, shape.polling).bucket,
             secrets=self._secrets(),
         )
-        self._count_tries(batch, found)
-        rows = {key: self._rows[key][1] for key in found if key in self._rows}
-        if rows:
-            await self._work_in(rows, found, now)
 
     def _count_tries(self, batch: list[Policy], found: Mapping[str, Series]) -> None:
         for policy in batch:
+            if self._without_history.get(policy.key) is not policy:
+                continue  # gone, or followed anew since
             tries = self._tries.pop(policy.key, 0) + 1
             if policy.key in found or tries >= _TRIES:
                 self._without_history.pop(policy.key, None)
