@@ -14,15 +14,20 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 HIDE = """
-import importlib, importlib.abc, pkgutil, sys
+import importlib, pkgutil, sys
 
-class Hidden(importlib.abc.MetaPathFinder):
+class Hiding:
+    def __init__(self, finder):
+        self.finder = finder
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in HIDDEN:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        # None, as for what is not installed: libraries ask whether others are there.
+        if name.partition(".")[0] not in HIDDEN:
+            return self.finder.find_spec(name, path, target)
 
 HIDDEN, SKIPPED = (set(words.split(",")) for words in sys.argv[1:3])
-sys.meta_path.insert(0, Hidden())
+sys.meta_path[:] = map(Hiding, sys.meta_path)
 for name in sys.argv[3:]:
     package = importlib.import_module(name)
     for module in pkgutil.walk_packages(getattr(package, "__path__", ()), f"{name}."):

@@ -1,0 +1,161 @@
+"""The gateway as a whole: joins its parts, listens, and leaves without dropping requests."""
+
+import asyncio
+import logging
+import random
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from ssl import create_default_context
+from types import TracebackType
+from typing import Final, Self
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from agentscaler.clock import Clock
+from agentscaler.gateway.admin import Admin
+from agentscaler.gateway.backends import Endpoint
+from agentscaler.gateway.discovery import Discovery, DnsDiscovery, StaticDiscovery
+from agentscaler.gateway.endpoint_slices import ApiServer, EndpointSlices
+from agentscaler.gateway.errors import InvalidConfigError
+from agentscaler.gateway.health import HealthChecks
+from agentscaler.gateway.metrics import GatewayCollector
+from agentscaler.gateway.proxy import Proxy
+from agentscaler.gateway.routes import Route
+from agentscaler.gateway.settings import (
+    Address,
+    DnsBackends,
+    GatewaySettings,
+    ServiceBackends,
+    Source,
+    StaticBackends,
+)
+from agentscaler.gateway.upstreams import Upstreams
+
+logger = logging.getLogger(__name__)
+
+Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+MOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+
+class Gateway:
+    """A running gateway, as an asynchronous context manager."""
+
+    def __init__(self, settings: GatewaySettings, clock: Clock, environ: Mapping[str, str]) -> None:
+        self.routes = [Route(each, clock) for each in settings.routes]
+        self._settings = settings
+        self._clock = clock
+        self._environ = environ
+        self._told: set[Route] = set()
+        self._draining = False
+        self._open = AsyncExitStack()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._traffic: web.BaseSite | None = None
+        self.port = 0
+        self.admin_port = 0
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether every route knows its backends, be they none, and we are not leaving."""
+        return not self._draining and len(self._told) == len(self.routes)
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._open.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        await self._open.aclose()
+
+    async def drain(self) -> None:
+        """Not ready at once; serve what still arrives for a while; then take nothing more."""
+        self._draining = True
+        logger.info("draining: not ready from now on")
+        await self._clock.sleep(self._settings.drain_delay_seconds)
+        if self._traffic is not None:
+            await self._traffic.stop()
+
+    async def _start(self) -> None:
+        """Start in the order in which everything is needed; it ends the other way round."""
+        upstreams = await self._open.enter_async_context(Upstreams())
+        self._open.push_async_callback(self._stop_following)
+        proxy = Proxy(self.routes, upstreams, random.random)
+        registry = CollectorRegistry()
+        registry.register(
+            GatewayCollector(
+                self.routes,
+                namespace=self._environ.get("POD_NAMESPACE", "default"),
+                pod=self._environ.get("POD_NAME") or socket.gethostname(),
+                exports=self._settings.exports,
+            )
+        )
+        admin = Admin(registry, lambda: self.is_ready)
+        _, self.admin_port = await self._listen(admin.handle, self._settings.admin)
+        self._traffic, self.port = await self._listen(proxy.handle, self._settings.listen)
+        for route in self.routes:
+            self._follow(route)
+
+    async def _stop_following(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _listen(self, handle: Handle, address: Address) -> tuple[web.BaseSite, int]:
+        """Listen; give what listens, and the port, which differs where 0 is configured."""
+        # Cancelled with the client's connection, so that the backend learns of it at once.
+        server = web.Server(handle, handler_cancellation=True, access_log=None)
+        runner = web.ServerRunner(server, shutdown_timeout=self._settings.drain_limit_seconds)
+        await runner.setup()
+        self._open.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, address.host, address.port)
+        await site.start()
+        return site, int(runner.addresses[0][1])
+
+    def _follow(self, route: Route) -> None:
+        """Keep the route's backends up to date, and checked."""
+
+        def update(endpoints: Sequence[Endpoint]) -> None:
+            self._told.add(route)
+            route.pool.update(endpoints)
+
+        discovery = self._discovery(route.settings.source)
+        checks = HealthChecks(route.pool, route.settings.health, self._clock)
+        for work in (discovery.follow(update), checks.run()):
+            self._tasks.append(asyncio.create_task(work, name=f"gateway-{route.settings.agent}"))
+
+    def _discovery(self, source: Source) -> Discovery:
+        match source:
+            case StaticBackends():
+                return StaticDiscovery(source)
+            case DnsBackends():
+                return DnsDiscovery(source, self._clock)
+            case ServiceBackends():
+                namespace = source.namespace or self._environ.get("POD_NAMESPACE", "default")
+                server = api_server(self._environ)
+                return EndpointSlices(source, namespace, server, self._clock)
+
+
+def api_server(environ: Mapping[str, str]) -> ApiServer:
+    """Find the API server as every pod does, or by `KUBERNETES_API_URL` (such as kubectl proxy)."""
+    if url := environ.get("KUBERNETES_API_URL"):
+        return ApiServer(url.rstrip("/"))
+    host, port = environ.get("KUBERNETES_SERVICE_HOST"), environ.get("KUBERNETES_SERVICE_PORT")
+    if not host or not port:
+        raise InvalidConfigError(
+            "backends.service: there is no cluster around; use static or dns, or set "
+            "KUBERNETES_API_URL"
+        )
+    bracketed = f"[{host}]" if ":" in host else host
+    context = create_default_context(cafile=str(MOUNT / "ca.crt"))
+    return ApiServer(f"https://{bracketed}:{port}", MOUNT / "token", context)
