@@ -40,7 +40,7 @@ fmt: $(READY)  ## Format and mend what can be mended by itself
 
 .PHONY: down
 down: $(READY)  ## Take down what a demo with KEEP=1, or a bed, left running
-	@$(BIN)/python -m tests.bed down
+	@$(BIN)/python -m tests.bed down --all
 
 .PHONY: lock
 lock: $(READY)  ## Pin all dependencies anew, with hashes

@@ -208,12 +208,14 @@ class Operator:
             background += [
                 asyncio.create_task(reconciler.run(), name="reconcile"),
                 asyncio.create_task(forecasts.fill(), name="histories"),
+                asyncio.create_task(rounds.record.post_events(), name="events"),
             ]
             await self._loop.run(rounds, self._stop)
         finally:
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
+            await rounds.record.post_due_events()
             for each in sources:
                 each.close()
             self._telemetry.leader.set(0)

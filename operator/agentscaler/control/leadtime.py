@@ -4,37 +4,40 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
+from typing import NamedTuple
 
 _KEPT = 20
 _QUANTILE = 0.95
 
 
+class _Ask(NamedTuple):
+    """A count that was asked for, and when."""
+
+    replicas: int
+    at: datetime
+
+
 @dataclass(slots=True)
 class LeadTime:
-    """The last starts of one target, and the one under way.
+    """The last starts of one target, and those under way, each measured from its own asking.
 
     `recorded` is what an earlier process had learned; it counts until there are starts of our own.
     """
 
     recorded: timedelta | None = None
     _starts: deque[timedelta] = field(default_factory=lambda: deque(maxlen=_KEPT))
-    _asked: datetime | None = None
-    _goal: int = 0
+    _asks: deque[_Ask] = field(default_factory=lambda: deque(maxlen=_KEPT))
 
     def asked(self, replicas: int, now: datetime) -> None:
-        """Note that `replicas` were asked for; a start under way is measured from its beginning."""
-        if self._asked is None:
-            self._asked = now
-        self._goal = replicas
+        """Note that the count was raised to `replicas`."""
+        self._asks.append(_Ask(replicas, now))
 
     def seen(self, current: int, ready: int, now: datetime) -> None:
-        """Note how many are ready; fewer asked for than before ends the measurement."""
-        if self._asked is None:
-            return
-        if ready >= self._goal:
-            self._starts.append(now - self._asked)
-        if ready >= self._goal or current < self._goal:
-            self._asked = None
+        """Note how many are ready; what is no longer asked for is measured no further."""
+        while self._asks and ready >= self._asks[0].replicas:
+            self._starts.append(now - self._asks.popleft().at)
+        while self._asks and self._asks[-1].replicas > current:
+            self._asks.pop()
 
     def value(self) -> timedelta | None:
         """Give the 95th percentile of the last starts, or None where nothing is known."""

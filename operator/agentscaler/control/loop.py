@@ -24,7 +24,7 @@ _GATHER_SECONDS: Final = 0.2
 # After a conflict the watch needs a moment to tell what changed.
 _AGAIN_SECONDS: Final = 0.5
 _UNREADABLE: Final = timedelta(seconds=15)
-# Events that wait for their turn are sent once a second.
+# With nothing to do, the loop turns so often to show that it is alive.
 _LONGEST_SECONDS: Final = 1.0
 
 
@@ -78,7 +78,6 @@ class Loop:
             self._telemetry.loop_lag.set(max(0.0, late))
             if due:
                 await self._pass(rounds, due, now)
-            await rounds.record.post_events()
             await self._pause(stop)
 
     async def _pass(self, rounds: "Rounds", due: list[str], began: float) -> None:
@@ -97,7 +96,7 @@ class Loop:
             self._schedule.at_once(entry.key, now + _AGAIN_SECONDS)
 
     async def _pause(self, stop: asyncio.Event) -> None:
-        """Wait until somebody is due, something changed, Events wait, or it is time to stop."""
+        """Wait until somebody is due, something changed, or it is time to stop."""
         due = self._schedule.next_due()
         wait = _LONGEST_SECONDS if due is None else max(0.0, due - self._clock.monotonic())
         waiting = [

@@ -1,7 +1,8 @@
 """Write what was decided and done: the status, the log, the metrics, the Events."""
 
+import asyncio
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from agentscaler import conventions
 from agentscaler.act.client import Api
@@ -17,6 +18,7 @@ from agentscaler.report.events import Reference
 from agentscaler.report.recorder import Recorder
 from agentscaler.report.telemetry import Telemetry
 
+_POST_SECONDS: Final = 0.5
 # Younger scalings may not have been told; Events live for an hour.
 _UNTOLD: Final = timedelta(minutes=5)
 _LOG: Final = logs.logger("agentscaler.policies")
@@ -55,15 +57,24 @@ class Record:
         return True
 
     async def post_events(self) -> None:
+        """Send Events as they may be sent, until cancelled: no pass waits for them."""
+        while True:
+            await self.post_due_events()
+            await self._clock.sleep(_POST_SECONDS)
+
+    async def post_due_events(self) -> None:
         """Send the Events that may be sent now."""
-        for event in self._recorder.take(self._clock.now()):
-            outcome = "sent"
-            try:
-                await post_event(self._api, event)
-            except ClusterError as exc:
-                outcome = "failed"
-                _LOG.warning("event not sent", name=event["metadata"]["name"], error=str(exc))
-            self._telemetry.events_sent.labels(outcome=outcome).inc()
+        due = self._recorder.take(self._clock.now())
+        await asyncio.gather(*(self._post(event) for event in due))
+
+    async def _post(self, event: dict[str, Any]) -> None:
+        outcome = "sent"
+        try:
+            await post_event(self._api, event)
+        except ClusterError as exc:
+            outcome = "failed"
+            _LOG.warning("event not sent", name=event["metadata"]["name"], error=str(exc))
+        self._telemetry.events_sent.labels(outcome=outcome).inc()
 
     def tell_again(self, entry: Entry) -> None:
         """Offer the Events of late scalings: who recorded them may have ended before telling.

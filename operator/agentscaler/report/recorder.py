@@ -1,7 +1,7 @@
 """Which Events are sent, and when: none twice, repeats counted, floods cut off.
 
-The rates are those that Kubernetes' own components keep: 25 Events at once and one in five minutes
-for each object, and 20 a second for all together. All memory is bounded.
+25 Events at once and then one in 15 seconds for each object, and 20 a second for all together. All
+memory is bounded.
 """
 
 from collections import Counter, OrderedDict, deque
@@ -14,7 +14,7 @@ from agentscaler.report import events
 from agentscaler.report.events import Notice
 
 _OBJECT_BURST: Final = 25
-_OBJECT_RATE: Final = 1 / 300  # a second
+_OBJECT_RATE: Final = 1 / 15  # a second: a busy policy scales more often than others have news
 _GLOBAL_BURST: Final = 20
 _GLOBAL_RATE: Final = 20.0  # a second
 _LIFETIME: Final = timedelta(hours=1)  # of an Event in the API server

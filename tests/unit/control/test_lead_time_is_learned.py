@@ -41,12 +41,13 @@ def test_start_is_measured_until_all_are_ready() -> None:
     assert lead.value() == 25 * SECOND
 
 
-def test_second_request_is_measured_from_the_first() -> None:
+def test_each_request_of_a_ramp_is_measured_from_its_own_asking() -> None:
     lead = LeadTime()
-    lead.asked(5, NOON)
-    lead.asked(7, NOON + 20 * SECOND)
-    lead.seen(7, 7, NOON + 50 * SECOND)
-    assert lead.value() == 50 * SECOND
+    for second, goal in ((0, 4), (20, 6), (40, 8)):
+        lead.asked(goal, NOON + second * SECOND)
+        lead.seen(goal, goal - 2, NOON + (second + 5) * SECOND)
+    lead.seen(8, 8, NOON + 45 * SECOND)
+    assert lead.value() == 25 * SECOND  # 4 were ready at 25, 6 at 45, 8 at 45: 25, 25 and 5
 
 
 def test_request_taken_back_is_no_start() -> None:

@@ -50,14 +50,14 @@ def test_same_words_after_an_hour_are_a_new_event() -> None:
     assert second["count"] == 1
 
 
-def test_one_object_has_a_burst_of_25_and_one_in_five_minutes() -> None:
+def test_one_object_has_a_burst_of_25_and_one_in_15_seconds() -> None:
     recorder = Recorder("pod-0")
     dropped = recorder.offer([notice(number) for number in range(30)], NOON)
     assert dropped == {OBJECT_LIMIT: 5}
     assert not recorder.offer([notice(99, uid="other")], NOON)
-    assert recorder.offer([notice(30)], NOON + 4 * MINUTE) == {OBJECT_LIMIT: 1}
-    assert not recorder.offer([notice(31)], NOON + 6 * MINUTE)
-    assert recorder.offer([notice(32)], NOON + 6 * MINUTE) == {OBJECT_LIMIT: 1}
+    assert recorder.offer([notice(30)], NOON + 14 * SECOND) == {OBJECT_LIMIT: 1}
+    assert not recorder.offer([notice(31)], NOON + 16 * SECOND)
+    assert recorder.offer([notice(32)], NOON + 16 * SECOND) == {OBJECT_LIMIT: 1}
 
 
 def test_all_together_are_sent_at_twenty_a_second() -> None:
