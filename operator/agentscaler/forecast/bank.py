@@ -46,7 +46,7 @@ class Bank:
         number = self._cohort(method, Rhythm.of(season, polling))
         cohort, free = self._cohorts[number], self._free[number]
         if not free:
-            more = max(4, len(cohort))
+            more = max(4, len(cohort) // 4)  # a quarter: memory counts more than copies
             free.extend(reversed(range(len(cohort), len(cohort) + more)))
             cohort.widen(more)
         slot = free.pop()
