@@ -22,7 +22,8 @@ from agentscaler.gateway.routes import Route, route_for
 from agentscaler.gateway.tunnelling import is_websocket, tunnel
 from agentscaler.gateway.upstreams import Upstreams
 
-MAX_REPEATS: Final = 2
+# At another backend. The HTTP client by itself repeats once what is idempotent, at the same one.
+MAX_REPEATS: Final = 1
 
 Answer = tuple[web.StreamResponse, bool]
 
