@@ -35,7 +35,7 @@ _MEMORY_SHARE: Final = 4
 _TRIAL_SHARE: Final = 24
 """Evidence of this part of the season counts as a proof: an hour of a day."""
 
-_FEWEST_SAMPLES: Final = 10
+FEWEST_SAMPLES: Final = 10
 """Before that, errors tell of the start and not of the load: no margin is learned from them."""
 
 
@@ -122,7 +122,7 @@ class Mixture:
         usual = self.levels.level[-1]
         expected = self.weights.blend(forecasts, usual, self._trial)
         scale = margins.scale_of(expected, self.levels.level[len(SPANS) - 1], usual)
-        scale = np.where(self.levels.weight[-1] >= _FEWEST_SAMPLES, scale, columns.NAN)
+        scale = np.where(self.levels.weight[-1] >= FEWEST_SAMPLES, scale, columns.NAN)
         fresh = np.concatenate((forecasts, expected[:, None], scale[:, None]), axis=1)
         self.waiting.put_in(bucket, fresh)
         self.verdicts.settle(expected, scale, self.margins)

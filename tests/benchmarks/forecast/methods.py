@@ -9,7 +9,7 @@ from agentscaler.forecast.columns import Doubles, Floats
 from agentscaler.forecast.horizons import AHEAD
 from agentscaler.forecast.levels import Levels, decays
 from agentscaler.forecast.margins import Margins
-from agentscaler.forecast.mixture import EXPERTS, Mixture
+from agentscaler.forecast.mixture import EXPERTS, FEWEST_SAMPLES, Mixture
 from agentscaler.forecast.timeofday import TimeOfDay
 from tests.benchmarks.forecast.loads import Load
 
@@ -58,7 +58,7 @@ def with_margin(load: Load, forecasts: Forecasts, quantile: float = 0.9) -> Fore
                 errors[place, 0] = value - said[bucket - ahead, place]
                 scale[place] = scales[bucket - ahead, place]
         state.learn(errors, scale, quantiles, keep)
-        upper[bucket] = said[bucket] + state.margin[:, 0] * scales[bucket]
+        upper[bucket] = said[bucket] + np.nan_to_num(state.margin[:, 0] * scales[bucket])
     return {name: np.maximum(0, upper[..., place]) for place, name in enumerate(names)}
 
 
@@ -68,5 +68,7 @@ def _scales(load: Load, said: Floats) -> Floats:
     for bucket, value in enumerate(load.loads):
         levels.update(np.array([value], np.float32), decay)
         recent, usual = levels.level[3], levels.level[4]
-        scales[bucket] = margins.scale_of(said[bucket], recent, usual)
+        scale = margins.scale_of(said[bucket], recent, usual)
+        # As in the mixture: errors of the first samples tell of the start, not of the load.
+        scales[bucket] = scale if levels.weight[-1, 0] >= FEWEST_SAMPLES else np.nan
     return scales
