@@ -1,6 +1,7 @@
 """Agents that answer over real HTTP, and a gateway in front of them, all in this process."""
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -47,7 +48,7 @@ class Agent:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         self.seen.append(request)
-        work = getattr(self, f"_{request.path.strip('/').replace('-', '_') or 'root'}")
+        work = getattr(self, f"_{request.path.strip('/').replace('/', '_') or 'root'}")
         try:
             response: web.StreamResponse = await work(request)
         except asyncio.CancelledError:
@@ -98,6 +99,24 @@ class Agent:
         await response.write(b"data: one\n\n")
         await self.go_on.wait()
         await response.write(b"data: two\n\n")
+        await response.write_eof()
+        return response
+
+    async def _v1_chat_completions(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer as OpenAI's API does, one word per event."""
+        assert json.loads(await request.read())["stream"] is True
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        for number, word in enumerate(("token", " by", " token")):
+            choice = {"index": 0, "delta": {"content": word}, "finish_reason": None}
+            event = {
+                "id": "1", "object": "chat.completion.chunk", "created": 1, "model": "stub",
+                "choices": [choice],
+            }  # fmt: skip
+            await response.write(f"data: {json.dumps(event)}\n\n".encode())
+            if number == 0:
+                await self.go_on.wait()
+        await response.write(b"data: [DONE]\n\n")
         await response.write_eof()
         return response
 
