@@ -96,7 +96,7 @@ def _source(section: Section) -> Source:
         case ["service"]:
             return _service(section.section("service"))
         case _:
-            raise section.wrong("static", "give exactly one of static, dns and service")
+            raise InvalidConfigError(f"{section.path}: give exactly one of static, dns and service")
 
 
 def _service(section: Section) -> ServiceBackends:
@@ -135,15 +135,21 @@ def _rule(section: Section) -> RuleSettings:
 
 
 def _key(section: Section) -> Key:
-    found = Key()
-    if section.has("header"):
-        found = Key("header", section.text("header"))
-    elif section.has("cookie"):
-        found = Key("cookie", section.text("cookie"))
-    elif section.raw("body") is True:
-        found = Key("body", "")
+    kinds = [kind for kind in ("header", "cookie", "body") if section.has(kind)]
     section.done()
-    return found
+    match kinds:
+        case []:
+            return Key()
+        case ["header"]:
+            return Key("header", section.text("header"))
+        case ["cookie"]:
+            return Key("cookie", section.text("cookie"))
+        case ["body"] if section.raw("body") is True:
+            return Key("body", "")
+        case _:
+            raise InvalidConfigError(
+                f"{section.path}: give one of header: NAME, cookie: NAME and body: true"
+            )
 
 
 def _queue(section: Section) -> QueueSettings:

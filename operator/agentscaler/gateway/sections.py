@@ -16,12 +16,12 @@ class Section:
         if not isinstance(content, dict):
             raise InvalidConfigError(f"{path or 'the configuration'}: must be a mapping of fields")
         self._content = content
-        self._path = path
+        self.path = path
         self._known: set[str] = set()
 
     def where(self, name: str) -> str:
         """Name a field for people."""
-        return f"{self._path}.{name}" if self._path else name
+        return f"{self.path}.{name}" if self.path else name
 
     def wrong(self, name: str, fix: str) -> InvalidConfigError:
         """Make the complaint about one field."""
