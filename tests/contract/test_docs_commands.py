@@ -78,16 +78,21 @@ def test_fields_in_sentences_exist(page: Path) -> None:
     schema = properties(crd.resource_schema())
     values = yaml.safe_load((ROOT / "helm" / "agentscaler" / "values.yaml").read_text())
     paths = {
-        match[1].replace("[]", "").removeprefix("asp.")
-        for span in spans(page)
-        if (match := re.match(rf"(?:kubectl explain )?({FIELD_PATH.pattern})", span))
+        match[0].replace("[]", "") for span in spans(page) if (match := FIELD_PATH.match(span))
     }
     for path in sorted(paths - OF_TARGETS):
         parts = path.split(".")
         if parts[0] in {"spec", "status"}:
             assert in_schema(schema, parts), path
-        elif parts[0] in schema["spec"]["properties"]:
+        elif parts[0] in {*properties(schema["spec"]), *values}:
             assert in_schema(schema, ["spec", *parts]) or in_values(values, parts), path
+
+
+@each_page
+def test_fields_to_explain_exist(page: Path) -> None:
+    schema = properties(crd.resource_schema())
+    for path in re.findall(r"kubectl explain asp\.([\w.]*\w)", page.read_text()):
+        assert in_schema(schema, path.split(".")), path
 
 
 def properties(node: dict[str, Any]) -> dict[str, Any]:

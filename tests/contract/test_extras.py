@@ -79,7 +79,7 @@ def run_without(
     hidden: set[str], code: str, skipped: str = "", parts: Sequence[str] = ()
 ) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", HIDE + code, ",".join(hidden), skipped, *parts]
-    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("extras", PARTS, ids=lambda extras: "+".join(extras) or "none")
