@@ -28,6 +28,7 @@ OF_TARGETS = {"spec.replicas"}
 FENCED = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"`([^`\n]+)`")
 FIELD_PATH = re.compile(r"[a-z]\w*(?:\[\])?(?:\.\w+(?:\[\])?)+")
+of_the_operator = pytest.mark.parametrize("page", OF_THE_OPERATOR, ids=lambda page: page.name)
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
@@ -66,14 +67,14 @@ def test_commands_have_the_options_that_a_page_gives_them(page: Path) -> None:
             assert options - {"-"} <= options_of(command), (command, words)
 
 
-@pytest.mark.parametrize("page", OF_THE_OPERATOR, ids=lambda page: page.name)
+@of_the_operator
 def test_options_in_sentences_exist(page: Path) -> None:
     known = {name for command in group.COMMANDS for name in options_of(command)}
     named = {re.split("[ =]", span)[0] for span in spans(page) if span.startswith("--")}
     assert named <= known
 
 
-@each_page
+@of_the_operator
 def test_fields_in_sentences_exist(page: Path) -> None:
     schema = properties(crd.resource_schema())
     values = yaml.safe_load((ROOT / "helm" / "agentscaler" / "values.yaml").read_text())
