@@ -23,17 +23,25 @@ _FARTHEST: Final = np.float32(20)
 """Residuals beyond count as this many scales: a burst out of nothing must not be for ever."""
 _SMALLEST: Final = np.float32(1e-30)
 _LEAST_SHARE: Final = np.float32(0.01)
-_LOST: Final = np.float32(1.05)
-"""Trust is lost only when the loss exceeds the best naive one by so much: no flicker."""
+_WON: Final = np.float32(1.05)
+_LOST: Final = np.float32(1.10)
+"""Trust is won within 5 % of the loss of every rival, which is what noise makes of equals, and lost
+beyond 10 %: no flicker."""
 
 
 @dataclass(slots=True)
 class Margins:
-    """Per horizon and candidate: the margin, the usual residual, and the pinball loss."""
+    """Per horizon and candidate: the margin and the usual residual; per rival: both losses.
+
+    The first candidate is the one to be judged, the others are its rivals. Its own pinball loss is
+    kept once for each rival, over the times when that rival had something to say: a rival that
+    needs a season is not excused from the first day, it is just not compared on it.
+    """
 
     margin: Floats
     residual: Floats
     seen: Floats
+    own: Floats
     loss: Floats
     evidence: Floats
     trusted: Flags
@@ -41,14 +49,15 @@ class Margins:
 
     @classmethod
     def blank(cls, horizons: int, candidates: int, rows: int) -> "Margins":
-        """Give rows of which nothing is known. The first candidate is the one to be judged."""
-        shape = (horizons, candidates, rows)
+        """Give rows of which nothing is known."""
+        shape, rivals = (horizons, candidates, rows), (horizons, candidates - 1, rows)
         return cls(
             margin=columns.zeros(*shape),
             residual=columns.zeros(*shape),
             seen=columns.zeros(*shape),
-            loss=columns.zeros(*shape),
-            evidence=columns.zeros(*shape),
+            own=columns.zeros(*rivals),
+            loss=columns.zeros(*rivals),
+            evidence=columns.zeros(*rivals),
             trusted=np.zeros((horizons, rows), np.bool_),
             proof=columns.zeros(horizons, rows),
         )
@@ -61,7 +70,7 @@ class Margins:
         known = np.isfinite(residual)
         beyond = np.where(known, residual - self.margin[due], 0)
         pinball = np.maximum(quantiles * beyond, (quantiles - 1) * beyond) * scale
-        discount(self.loss[due], self.evidence[due], np.where(known, pinball, columns.NAN), keep)
+        self._compare(np.where(known, pinball, columns.NAN), keep)
         self.seen[due] += known
         least = 1 / (self.seen[due] + 1)
         size = np.where(known, np.abs(residual) - self.residual[due], 0)
@@ -71,12 +80,18 @@ class Margins:
         self.margin[due] += np.where(known, step * ((beyond > 0) - (1 - quantiles)), 0)
 
     def judge(self, trial: Floats) -> None:
-        """Trust the first candidate where it is no worse than the best of the others."""
-        rivals = np.where(self.evidence[:, 1:] >= trial[:, None], self.loss[:, 1:], np.inf)
-        first, best = self.loss[:, 0], rivals.min(axis=1)
-        self.proof = np.minimum(self.evidence[:, 0] / trial, 1).astype(np.float32)
-        limit = np.where(self.trusted, _LOST, 1) * best
-        self.trusted = (self.proof >= 1) & (first <= limit)
+        """Trust the first candidate where it is not worse than any rival."""
+        limit = np.where(self.trusted, _LOST, _WON)[:, None] * self.loss
+        beaten = (self.evidence >= trial[:, None]) & (self.own > limit)
+        self.proof = np.minimum(self.evidence.max(axis=1, initial=0) / trial, 1)
+        self.trusted = (self.proof >= 1) & ~beaten.any(axis=1)
+
+    def _compare(self, pinball: Floats, keep: Floats) -> None:
+        due = slice(len(pinball))
+        own = np.where(np.isnan(pinball[:, 1:]), columns.NAN, pinball[:, :1])
+        # Both move by the same evidence, which only the second call may add to.
+        discount(self.own[due], self.evidence[due].copy(), own, keep)
+        discount(self.loss[due], self.evidence[due], pinball[:, 1:], keep)
 
 
 def scale_of(forecasts: Floats, level: Floats, usual: Floats) -> Floats:

@@ -31,7 +31,8 @@ NAIVE: Final = {0: "last value", 1: "average of five", 5: "time of day"}
 _SEASONAL: Final = 5
 """The first expert that needs a season: those from here on must prove themselves first."""
 _MEMORY_SHARE: Final = 4
-"""Errors forget by half in this part of the season: six hours of a day."""
+"""Errors of experts forget by half in this part of the season: six hours of a day. The record
+that trust rests on takes a whole season: else a rival that suits the hour would seem better."""
 _TRIAL_SHARE: Final = 24
 """Evidence of this part of the season counts as a proof: an hour of a day."""
 
@@ -47,6 +48,7 @@ class Mixture:
         self._places: Final = Slots(rhythm.buckets)
         self._decay: Final = decays((*SPANS, rhythm.buckets))
         self._keep: Final = horizons.per_horizon(0.5 ** (STRIDES * _MEMORY_SHARE / rhythm.buckets))
+        self._keep_record: Final = horizons.per_horizon(0.5 ** (STRIDES / rhythm.buckets))
         trial = horizons.per_horizon(np.maximum(1, rhythm.buckets / _TRIAL_SHARE / STRIDES))
         needs = np.arange(len(EXPERTS))[:, None] >= _SEASONAL
         self._trial: Final = np.where(needs, trial, 0)
@@ -114,7 +116,8 @@ class Mixture:
         keep = self._keep[: len(ripe)]
         self.weights.learn(errors[:, :-1], keep)
         judged = np.concatenate((errors[:, -1:], errors[:, list(NAIVE)]), axis=1)
-        self.margins.learn(judged, ripe[:, -1], self.verdicts.quantile, keep)
+        record = self._keep_record[: len(ripe)]
+        self.margins.learn(judged, ripe[:, -1], self.verdicts.quantile, record)
         self.margins.judge(self._proof)
 
     def _forecast(self, bucket: int) -> None:

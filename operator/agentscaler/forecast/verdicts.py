@@ -30,6 +30,7 @@ class Verdicts:
     upper: Floats
     trusted: Flags
     proof: Floats
+    own: Floats
     loss: Floats
 
     @classmethod
@@ -43,7 +44,8 @@ class Verdicts:
             upper=columns.zeros(horizons, rows),
             trusted=np.zeros((horizons, rows), np.bool_),
             proof=columns.zeros(horizons, rows),
-            loss=columns.zeros(horizons, 1 + len(_NAIVE), rows),
+            own=columns.zeros(horizons, len(_NAIVE), rows),
+            loss=columns.zeros(horizons, len(_NAIVE), rows),
         )
 
     def note(self, loads: Floats) -> None:
@@ -55,7 +57,8 @@ class Verdicts:
         self.expected = np.where(np.isfinite(expected), expected, np.float32(0))
         margin = record.margin[:, 0] * scale
         self.upper = self.expected + np.where(margin > 0, margin, np.float32(0))
-        self.trusted, self.proof, self.loss = record.trusted, record.proof, record.loss
+        self.trusted, self.proof = record.trusted, record.proof
+        self.own, self.loss = record.own, record.loss
 
     def view(self, slot: int, ahead: float, over: float) -> View:
         """Look `ahead` buckets on and `over` more; between horizons the load is a straight line."""
@@ -76,9 +79,12 @@ class Verdicts:
         proof = float(self.proof[horizon, slot])
         if proof < 1:
             return False, f"still learning: {proof:.0%} of the evidence it needs"
-        own, *others = self.loss[horizon, :, slot].tolist()
-        best = min(others)
-        share = own / best if best > 0 else 1.0
-        rival = _NAIVE[others.index(best)]
+        owns, rivals = self.own[horizon, :, slot].tolist(), self.loss[horizon, :, slot].tolist()
+        shares = [
+            own / rival if rival > 0 else float(own > 0)
+            for own, rival in zip(owns, rivals, strict=True)
+        ]
+        share = max(shares)
+        rival = _NAIVE[shares.index(share)]
         trusted = bool(self.trusted[horizon, slot])
         return trusted, f"its loss is {share:.2f} times that of {rival}, the best naive forecast"

@@ -32,8 +32,12 @@ def test_ramp_is_foreseen_once_a_season_was_seen(rising: tuple[Bank, int, dateti
     assert present < 0.95 * truth
     assert told.expected == pytest.approx(truth, rel=0.05)
     assert truth < told.upper < 1.2 * truth
-    assert told.trusted
     assert "best naive forecast" in told.message
+
+
+def test_record_better_than_the_naive_ones_is_trusted(rising: tuple[Bank, int, datetime]) -> None:
+    bank, row, now = rising
+    assert bank.outlook(row, now, SECOND).trusted
 
 
 def test_level_shift_is_followed_within_a_few_buckets() -> None:

@@ -138,6 +138,19 @@ def test_calendar_does_not_break_the_season(start: datetime) -> None:
     assert told.expected == pytest.approx(wave(240, 240)[10], rel=0.05)
 
 
+def test_load_on_a_local_clock_is_found_again_a_day_after_the_clocks_changed() -> None:
+    """An hour of shift: wrong by it on the first day, right again on the second."""
+    bank = Bank()
+    row = bank.add(polling=6 * MINUTE)
+    before, after = wave(4 * 240, 240), wave(3 * 240, 240)
+    loads = np.concatenate((before, after[10 : 10 + 2 * 240]))
+    times = MIDNIGHT.timestamp() + 360.0 * np.arange(len(loads))
+    now = MIDNIGHT + 6 * DAY
+    bank.observe(now, [], [])
+    bank.backfill([row], times, [loads], now=now)
+    assert bank.outlook(row, now, HOUR).expected == pytest.approx(after[20], rel=0.05)
+
+
 @pytest.mark.parametrize("season", [DAY, HOUR, 3 * MINUTE, 30 * DAY])
 def test_row_stays_small(season: timedelta) -> None:
     rhythm = Rhythm.of(season, SECOND)
