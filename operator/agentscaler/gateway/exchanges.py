@@ -36,8 +36,7 @@ class Exchange:
         try:
             answer = await self._send(upstreams, timeouts)
             self._note_load(answer)
-            response = self._begun(answer)
-            whole = await self._stream(answer, response)
+            response, whole = await self._pass_on(answer)
         except UnreachableError:
             raise  # it served nothing, so its record says nothing of it
         except BackendError:
@@ -77,9 +76,17 @@ class Exchange:
         if capacity is not None:
             self._pool.set_capacity(self._backend, capacity)
 
-    def _begun(self, answer: aiohttp.ClientResponse) -> web.StreamResponse:
+    async def _pass_on(self, answer: aiohttp.ClientResponse) -> tuple[web.StreamResponse, bool]:
+        """Give the answer to the client; tells also whether it was whole."""
         passed = headers.end_to_end(answer.headers, (headers.LOAD_REPORT,))
-        return web.StreamResponse(status=answer.status, reason=answer.reason, headers=passed)
+        if answer.content.is_eof() and (body := answer.content.read_nowait()):
+            # It is all there: head and body leave in one packet, for a send costs most of all.
+            whole = web.Response(
+                status=answer.status, reason=answer.reason, headers=passed, body=body
+            )
+            return whole, True
+        response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=passed)
+        return response, await self._stream(answer, response)
 
     async def _stream(self, answer: aiohttp.ClientResponse, response: web.StreamResponse) -> bool:
         """Pass on every piece when it comes; False if the backend went away in the middle."""
