@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from agentscaler.gateway import config
 from agentscaler.gateway.backends import Endpoint
@@ -177,3 +178,16 @@ def test_retry_after_grows_with_the_line_and_stays_within_bounds() -> None:
     assert route.retry_after_seconds() == 5
     route.pool.record(backend, 1e6, failed=False)
     assert route.retry_after_seconds() == 60
+
+
+def test_documented_examples_are_valid_and_show_the_defaults() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "gateway.md").read_text(encoding="utf-8")
+    short, full = (part.split("```")[0] for part in text.split("```yaml\n")[1:])
+    assert config.parse(yaml.safe_load(short)).routes[0].capacity == 4
+    settings = config.parse(yaml.safe_load(full))
+    [route] = settings.routes
+    same = GatewaySettings(routes=(route,))
+    assert settings == same
+    plain = RouteSettings(agent=route.agent, source=route.source)
+    for name in ("path", "queue", "ejection", "slow_start_seconds", "timeouts"):
+        assert getattr(route, name) == getattr(plain, name)
