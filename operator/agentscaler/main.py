@@ -9,7 +9,7 @@ import random
 import signal
 import socket
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -79,6 +79,7 @@ class Operator:
         self._loop = Loop(self._registry, Schedule(phase), self._telemetry, self._clock)
         self._stop = asyncio.Event()
         self._is_leading = False
+        self._unready = "policies are not watched yet"
 
     def stop(self) -> None:
         """Ask the operator to end: what it has begun to write is written, the Lease given back."""
@@ -152,7 +153,9 @@ class Operator:
 
     @asynccontextmanager
     async def _pages(self) -> AsyncIterator[None]:
-        pages = probes.Probes(alive=self._stalled, ready=lambda: "", metrics=self._telemetry.page)
+        pages = probes.Probes(
+            alive=self._stalled, ready=lambda: self._unready, metrics=self._telemetry.page
+        )
         runner = await probes.serve(pages, self._settings.host, self._settings.port)
         _LOG.info("listening", host=self._settings.host, port=probes.port_of(runner))
         try:
@@ -194,28 +197,25 @@ class Operator:
         await asyncio.wait({watching, waiting}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         catch_signals(self.stop)  # after kopf has set its own handlers
+        self._unready = ""
         await watching
 
     async def _lead(self, api: Api, targets: Targets, rivals: Rivals) -> None:
         """Do the operator's work while the Lease is held."""
-        self._is_leading = True
         _LOG.info("leading", identity=self._identity)
         self._telemetry.leader.set(1)
         rounds, reconciler, forecasts, sources = self._rounds(api, targets, rivals)
-        background: list[asyncio.Task[None]] = []
         try:
             await self._take_over(reconciler, rounds.record, targets, rivals)
-            background += [
-                asyncio.create_task(reconciler.run(), name="reconcile"),
-                asyncio.create_task(forecasts.fill(), name="histories"),
-                asyncio.create_task(rounds.record.post_events(), name="events"),
-            ]
-            await self._loop.run(rounds, self._stop)
-        finally:
-            for task in background:
-                task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
+            self._is_leading = True
+            await _together(
+                self._loop.run(rounds, self._stop),
+                reconciler.run(),
+                forecasts.fill(),
+                rounds.record.post_events(),
+            )
             await rounds.record.post_due_events()
+        finally:
             for each in sources:
                 each.close()
             self._telemetry.leader.set(0)
@@ -225,7 +225,7 @@ class Operator:
     ) -> None:
         """Know the cluster as it is before the first pass, and tell what was left untold."""
         await reconciler.catch_up()
-        self._registry.recall()
+        await self._registry.begin_to_lead()
         await targets.follow(self._registry.kinds())
         await targets.settled()
         await rivals.settled()
@@ -264,6 +264,19 @@ class Operator:
         )
         rounds = Rounds(cycle, record, targets, forecasts, observer, telemetry)
         return rounds, reconciler, forecasts, (present, past)
+
+
+async def _together(*works: Coroutine[None, None, None]) -> None:
+    """Run these until the first ends, then end the others; raise what that one raised."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def catch_signals(stop: Callable[[], None]) -> None:

@@ -83,7 +83,7 @@ def running(samples: Samples) -> Iterator[str]:
         address = f"http://{LOOPBACK}:{port}"
         program = ground.program(
             "prometheus",
-            prometheus.arguments(port, configuration, data),
+            prometheus.arguments(port, configuration, data, "5m"),
             ready=answers(f"{address}/-/ready"),
         )
         program.start()

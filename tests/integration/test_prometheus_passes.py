@@ -123,7 +123,7 @@ async def test_address_that_is_not_allowed_makes_its_policy_blind() -> None:
         async with observing(server.address) as observer:
             seen = await observer.observe([foreign], now=NOON)
         assert server.requests == []
-    assert whys_of(seen.readings[foreign.key]) == {Why.REFUSED}
+    assert whys_of(seen.readings[foreign.key]) == {Why.NOT_ALLOWED}
     assert seen.queries == 0
 
 

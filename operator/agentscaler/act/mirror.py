@@ -94,7 +94,9 @@ class Mirror(Generic[T]):
 
     def _note(self, trouble: ClusterError) -> None:
         if str(trouble) != str(self.trouble):
-            logger.warning("following %s: %s", self.place.path, trouble)
+            # What is not installed, such as KEDA, is no trouble.
+            level = logging.INFO if isinstance(trouble, NotFoundError) else logging.WARNING
+            logger.log(level, "following %s: %s", self.place.path, trouble)
         self.trouble = trouble
         self._settled.set()
 
@@ -150,6 +152,10 @@ class Mirror(Generic[T]):
         except (KeyError, TypeError, ValueError, AttributeError) as exc:
             # Anybody may fill a custom resource with nonsense; the others must not suffer.
             logger.warning("ignoring %s %s: %r", self.place.what, _key(body), exc)
+            return None
+        except ClusterError as exc:
+            # One object whose scale cannot be read must not hold up all others of its kind.
+            logger.warning("not readable: %s %s: %s", self.place.what, _key(body), exc)
             return None
 
     async def _update(self, key: ObjectKey, body: Body | None) -> None:

@@ -5,9 +5,10 @@ again at the next poll.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Final
 
 from agentscaler.act.client import Api
@@ -76,28 +77,30 @@ class Cycle:
         self._parts.telemetry.count_api_requests(self._parts.api.requests)
         again = []
         for plan, result in zip(plans, results, strict=True):
-            if isinstance(result, LeadershipLostError):
-                raise result
-            if isinstance(result, BaseException):
-                _LOG.error("policy failed", policy=plan.entry.key, exc_info=result)
-            elif not result:
-                again.append(plan.entry)
+            with _alone(plan.entry):
+                if isinstance(result, ConflictError):
+                    _LOG.info("looked at again", policy=plan.entry.key, why=str(result))
+                    again.append(plan.entry)
+                elif result is not None:
+                    raise result
         return again
 
     async def _plan(self, due: Sequence[Entry], now: datetime) -> list[Plan]:
         plans: list[Plan] = []
         active: list[tuple[Entry, Workable]] = []
         for entry in due:
-            match self._judge(entry, now):
-                case Plan() as plan:
-                    plans.append(plan)
-                case Workable() as workable:
-                    active.append((entry, workable))
-                case None:
-                    pass
+            with _alone(entry):
+                match self._judge(entry, now):
+                    case Plan() as plan:
+                        plans.append(plan)
+                    case Workable() as workable:
+                        active.append((entry, workable))
+                    case None:
+                        pass  # nothing is known of its target; the status stays
         seen = await self._observe([workable.policy for _, workable in active], now)
         for number, (entry, workable) in enumerate(active, start=1):
-            plans.append(self._decide(entry, workable, seen[workable.policy.key], now))
+            with _alone(entry):
+                plans.append(self._decide(entry, workable, seen[workable.policy.key], now))
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
         return plans
@@ -135,6 +138,7 @@ class Cycle:
 
     def _decide(self, entry: Entry, workable: Workable, seen: Readings, now: datetime) -> Plan:
         policy, lead = workable.policy, entry.lead_time.value()
+        _start_clock(entry, workable.replicas.current)
         snapshot = Snapshot(
             now=now,
             replicas=workable.replicas,
@@ -151,40 +155,65 @@ class Cycle:
         self._parts.telemetry.decisions.inc()
         return Plan(entry, following, workable, decision)
 
-    async def _execute(self, plan: Plan) -> bool:
-        """Record, then act, then record what came of it; tell whether all went as planned."""
+    async def _execute(self, plan: Plan) -> None:
+        """Record, then act, then record what came of it."""
         entry, workable, decision = plan.entry, plan.workable, plan.decision
         recommended = entry.status.desired_replicas
-        if not await self._parts.record.write(entry, plan.status, _reference(workable)):
-            return False
+        await self._parts.record.write(entry, plan.status, _reference(workable))
         if workable is None or decision is None or decision.direction is Direction.NONE:
-            return True
+            return
         if workable.policy.spec.mode is Mode.AUTO:
-            return await self._act(entry, workable, decision)
-        if decision.replicas != recommended:
+            await self._act(entry, workable, decision)
+        elif decision.replicas != recommended:
             # A new recommendation starts the clocks, as if it were followed.
             entry.memory = carried_out(decision)
-        return True
 
-    async def _act(self, entry: Entry, workable: Workable, decision: Decision) -> bool:
+    async def _act(self, entry: Entry, workable: Workable, decision: Decision) -> None:
         parts, target = self._parts, _reference(workable)
         event = history.attempt(entry.status.history, decision)
         if event is None:
-            return False
+            return
         try:
             await scaling.carry_out(parts.api, workable.policy, decision)
-        except ConflictError as exc:
-            _LOG.info("scaling postponed", policy=entry.key, why=str(exc))
-            return False
+        except ConflictError:
+            raise
         except ClusterError as exc:
+            if not await scaling.is_undone(parts.api, workable.policy, decision):
+                raise  # it stays pending: the next pass sees what came of it
             failed = composing.ended(entry.status, event, Outcome.FAILED, failure=str(exc))
-            return await parts.record.write(entry, failed, target)
+            await parts.record.write(entry, failed, target)
+            return
         entry.memory = carried_out(decision)
         entry.replicas, entry.stale_version = decision.replicas, workable.target.resource_version
         if decision.direction is Direction.UP:
             entry.lead_time.asked(decision.replicas, parts.clock.now())
         applied = composing.ended(entry.status, event, Outcome.APPLIED)
-        return await parts.record.write(entry, applied, target)
+        await parts.record.write(entry, applied, target)
+
+
+@contextmanager
+def _alone(entry: Entry) -> Iterator[None]:
+    """Let what fails for one policy fail for this one only: it is tried again at the next poll."""
+    try:
+        yield
+    except LeadershipLostError:
+        raise
+    except ClusterError as exc:
+        _LOG.warning("policy not served", policy=entry.key, error=str(exc))
+    except Exception as exc:  # noqa: BLE001 - a defect; the other policies have none of it
+        _LOG.error("policy failed", policy=entry.key, exc_info=exc)
+
+
+def _start_clock(entry: Entry, current: int) -> None:
+    """Count a scaling whose end nobody recorded: the answer was lost, or who asked has ended."""
+    event = history.unsettled(entry.status.history)
+    if event is None or event.to != current:
+        return
+    at = event.time + timedelta(seconds=1)  # recorded times are cut: no cooldown may end early
+    if history.direction_of(event) is Direction.UP:
+        entry.memory = replace(entry.memory, last_up=at)
+    else:
+        entry.memory = replace(entry.memory, last_down=at)
 
 
 def _load(seen: Readings) -> float | None:

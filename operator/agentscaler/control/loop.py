@@ -23,6 +23,8 @@ from agentscaler.report.telemetry import Telemetry
 _GATHER_SECONDS: Final = 0.2
 # After a conflict the watch needs a moment to tell what changed.
 _AGAIN_SECONDS: Final = 0.5
+# How long a pass may go on once it is time to stop: the standby is to lead within two seconds.
+_LAST_SECONDS: Final = 1.0
 _UNREADABLE: Final = timedelta(seconds=15)
 # With nothing to do, the loop turns so often to show that it is alive.
 _LONGEST_SECONDS: Final = 1.0
@@ -67,7 +69,7 @@ class Loop:
         self.look_at({entry.key for entry in self._registry.on_target(target)})
 
     async def run(self, rounds: "Rounds", stop: asyncio.Event) -> None:
-        """Take pass after pass until told to stop; a pass that has begun is ended."""
+        """Take pass after pass until told to stop; one that has begun gets a moment to end."""
         for entry in self._registry:
             self._schedule.at_once(entry.key, self._clock.monotonic())
         while not stop.is_set():
@@ -77,12 +79,29 @@ class Loop:
             self.turned_at = now
             self._telemetry.loop_lag.set(max(0.0, late))
             if due:
-                await self._pass(rounds, due, now)
+                await self._pass_or_stop(rounds, due, stop)
             await self._pause(stop)
+
+    async def _pass_or_stop(self, rounds: "Rounds", due: list[str], stop: asyncio.Event) -> None:
+        """Take a pass; when it is time to stop, what is still waiting for answers is left undone.
+
+        What was recorded and not carried out is found by whoever leads next.
+        """
+        passing = asyncio.ensure_future(self._pass(rounds, due, self._clock.monotonic()))
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait({passing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({passing}, timeout=_LAST_SECONDS)
+        finally:
+            stopping.cancel()
+            if not passing.done():
+                passing.cancel()
+                await asyncio.wait({passing})
+        if not passing.cancelled():
+            passing.result()
 
     async def _pass(self, rounds: "Rounds", due: list[str], began: float) -> None:
         await rounds.targets.follow(self._registry.kinds())
-        await rounds.targets.settled()
         entries = [entry for key in due if (entry := self._registry.find(key))]
         for key in set(due) - {entry.key for entry in entries}:
             rounds.forget(key)

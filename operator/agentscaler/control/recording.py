@@ -41,20 +41,19 @@ class Record:
         self._telemetry = telemetry
         self._clock = clock
 
-    async def write(self, entry: Entry, following: PolicyStatus, target: Reference | None) -> bool:
-        """Write the status if it is worth it; tell whether what is recorded is what we think."""
+    async def write(self, entry: Entry, following: PolicyStatus, target: Reference | None) -> None:
+        """Write the status if it is worth it; raise ClusterError if it is not on record after that.
+
+        After a ConflictError the policy is known as it is now.
+        """
         before, now = entry.status, self._clock.now()
         self._telemetry.note(entry.namespace, entry.name, following)
         age = now - before.last_update_time if before.last_update_time else status.HEARTBEAT
         if not status.is_material(before, following, age=age):
-            return True
-        outcome = await self._patch(entry, status.patch(before, following))
-        self._telemetry.status_patches.labels(outcome=outcome).inc()
-        if outcome != "written":
-            return False
+            return
+        await self._patch(entry, status.patch(before, following))
         entry.status = following
         self._tell(entry, before, target)
-        return True
 
     async def post_events(self) -> None:
         """Send Events as they may be sent, until cancelled: no pass waits for them."""
@@ -86,28 +85,35 @@ class Record:
         before = entry.status.model_copy(update={"history": told})
         self._offer(entry, before, None)
 
-    async def _patch(self, entry: Entry, patch: status.Document) -> str:
+    async def _patch(self, entry: Entry, patch: status.Document) -> None:
+        outcome = "failed"
         try:
             entry.resource_version = await patch_status(
                 self._api, entry.namespace, entry.name, patch, entry.resource_version
             )
+            outcome = "written"
         except ConflictError:
+            outcome = "conflict"
             await self._read_again(entry)
-            return "conflict"
+            raise
         except NotFoundError:
+            outcome = "gone"
+            self._drop(entry)
+            raise
+        finally:
+            self._telemetry.status_patches.labels(outcome=outcome).inc()
+
+    def _drop(self, entry: Entry) -> None:
+        """Forget a policy that is gone, unless the watch has told of a namesake since."""
+        if self._registry.find(entry.key) is entry:
             self._registry.drop(entry.key)
-            return "gone"
-        except ClusterError as exc:
-            _LOG.warning("status not written", policy=entry.key, error=str(exc))
-            return "failed"
-        return "written"
 
     async def _read_again(self, entry: Entry) -> None:
         """Take up the policy as it is now: somebody changed it since the watch told of it."""
         try:
             body = await read_policy(self._api, entry.namespace, entry.name)
         except NotFoundError:
-            self._registry.drop(entry.key)
+            self._drop(entry)
         else:
             self._registry.note("MODIFIED", body)
 

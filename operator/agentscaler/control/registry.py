@@ -4,6 +4,7 @@ Nothing here talks to anybody. A policy that cannot be followed stays registered
 so that it is reported and disturbs no other.
 """
 
+import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from agentscaler.api.status import PolicyStatus
 from agentscaler.control.leadtime import LeadTime
 from agentscaler.decide.decision import Memory
 from agentscaler.errors import InvalidPolicyError
-from agentscaler.quantities import parse_duration
+from agentscaler.quantities import parse_duration, parse_quantity
 from agentscaler.report import status as statuses
 from agentscaler.report.troubles import Trouble
 
@@ -62,14 +63,19 @@ class Entry:
     def recall(self, recorded: PolicyStatus) -> None:
         """Take up what is recorded: enough that cooldowns and counts outlive a restart."""
         self.status = recorded
-        slots = recorded.slots_per_replica
         self.memory = Memory(
             last_up=recorded.last_scale_up_time,
             last_down=recorded.last_scale_down_time,
-            slots_per_replica=float(slots) if slots else None,
+            slots_per_replica=_amount(recorded.slots_per_replica),
         )
         self.lead_time = LeadTime(recorded=_span(recorded.lead_time))
         self.replicas = recorded.current_replicas
+
+    def turn_to_another_target(self) -> None:
+        """Forget what was learned of the target before: it says nothing of the new one."""
+        self.memory, self.lead_time = Memory(), LeadTime()
+        self.replicas, self.stale_version = None, ""
+        self.contest = self.contested_until = None
 
 
 class Registry:
@@ -80,6 +86,7 @@ class Registry:
         self._by_target: defaultdict[TargetKey, set[str]] = defaultdict(set)
         self._kinds: Counter[Kind] = Counter()
         self._unread: dict[str, object] = {}
+        self._leads = False
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -102,7 +109,8 @@ class Registry:
         known = self._entries.get(key)
         if change == "DELETED" or metadata.get("deletionTimestamp"):
             return self.drop(key) if known and known.uid == metadata["uid"] else set()
-        self._unread[key] = body.get("status")
+        if not self._leads:
+            self._unread[key] = body.get("status")
         if known and known.uid == metadata["uid"]:
             known.resource_version = metadata["resourceVersion"]
             if known.generation == metadata.get("generation", 0):
@@ -111,11 +119,13 @@ class Registry:
         stood_aside = self.drop(key)
         return stood_aside | self._add(body)
 
-    def recall(self) -> None:
-        """Take up the newest recorded status of all policies, as one who begins to lead must."""
-        for key, raw in self._unread.items():
+    async def begin_to_lead(self) -> None:
+        """Take up the newest recorded status of all policies; from now on they are our own."""
+        self._leads = True
+        while self._unread:
+            key, raw = self._unread.popitem()
             self._entries[key].recall(statuses.parse_status(raw))
-        self._unread.clear()
+            await asyncio.sleep(0)  # ten thousand take seconds, and the Lease wants renewing
 
     def drop(self, key: str) -> set[str]:
         """Forget a policy; give those that it stood in the way of."""
@@ -155,13 +165,15 @@ class Registry:
         return self._rewrite(entry, body)
 
     def _rewrite(self, entry: Entry, body: Mapping[str, Any]) -> set[str]:
-        """Read the spec anew; what is recorded and remembered stays."""
-        concerned = self._unlink(entry)
+        """Read the spec anew; what is recorded and remembered stays, if the target does."""
+        concerned, target = self._unlink(entry), entry.target
         entry.generation = body["metadata"].get("generation", 0)
         try:
             entry.policy, entry.problems = parse_policy(body), ()
         except InvalidPolicyError as exc:
             entry.policy, entry.problems = None, exc.problems
+        if target is not None and entry.target not in {None, target}:
+            entry.turn_to_another_target()
         return concerned | self._link(entry) | {entry.key}
 
     def _link(self, entry: Entry) -> set[str]:
@@ -199,4 +211,16 @@ def _group(entry: Entry) -> str:
 
 
 def _span(text: str) -> timedelta | None:
-    return parse_duration(text) if text else None
+    """Read a recorded time span; anybody who may write a status may have damaged it."""
+    try:
+        return parse_duration(text) or None
+    except ValueError:
+        return None
+
+
+def _amount(text: str) -> float | None:
+    """Read a recorded amount above zero; see `_span`."""
+    try:
+        return parse_quantity(text) or None
+    except ValueError:
+        return None

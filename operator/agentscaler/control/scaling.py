@@ -4,7 +4,7 @@ from agentscaler.act.client import Api
 from agentscaler.act.scale import patch_replicas, read_scale
 from agentscaler.api.policy import Policy
 from agentscaler.decide.decision import Decision
-from agentscaler.errors import ConflictError
+from agentscaler.errors import ClusterError, ConflictError, ForbiddenError, NotFoundError
 
 _TRIES = 3
 
@@ -29,3 +29,17 @@ async def carry_out(api: Api, policy: Policy, decision: Decision) -> None:
                 raise
         else:
             return
+
+
+async def is_undone(api: Api, policy: Policy, decision: Decision) -> bool:
+    """Tell whether a failed scaling is known not to have been carried out.
+
+    A write that is not answered may have been done all the same.
+    """
+    try:
+        scale = await read_scale(api, policy.spec.scale_target_ref, policy.namespace)
+    except (NotFoundError, ForbiddenError):
+        return True
+    except ClusterError:
+        return False
+    return scale.replicas != decision.replicas

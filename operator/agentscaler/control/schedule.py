@@ -22,9 +22,10 @@ class Schedule:
         self._set(key, min(now, self._due.get(key, now)))
 
     def after(self, key: str, interval: float, now: float) -> None:
-        """Make a policy due at the next round of its interval."""
+        """Make a policy due at the next round of its interval, unless it is due earlier."""
         rounds = floor((now - self._phase) / interval) + 1
-        self._set(key, self._phase + rounds * interval)
+        due = self._phase + rounds * interval
+        self._set(key, min(due, self._due.get(key, due)))
 
     def forget(self, key: str) -> None:
         """Drop a policy."""

@@ -1,7 +1,5 @@
 """The forecast raises the floor to what will be needed when a replica asked for now is ready."""
 
-from math import ceil
-
 from agentscaler.api.policy import PolicySpec, PredictionMode
 from agentscaler.api.strategies import Demand, Threshold
 from agentscaler.decide import work
@@ -19,7 +17,7 @@ def anticipate(wanted: int, policy: PolicySpec, seen: Snapshot, memory: Memory) 
     each = work.slots_per_replica(policy, seen, memory)
     if isinstance(each, Missing):
         return None
-    needed = ceil(round(_slots(policy.sizing, outlook) / each, 6))
+    needed = work.replicas_for(_slots(policy.sizing, outlook), each)
     said = (
         f"{outlook.expected:.1f} slots expected in {format_duration(outlook.lookahead)}, "
         f"at most {outlook.upper:.1f}, need {needed} replicas"

@@ -1,7 +1,5 @@
 """Strategy 1: size the fleet for the work in flight and waiting."""
 
-from math import ceil
-
 from agentscaler.api.policy import PolicySpec
 from agentscaler.api.signals import LatencyMeaning, SignalName
 from agentscaler.api.strategies import Demand
@@ -37,12 +35,19 @@ def _proposal(wanted: int, demand: Demand, seen: Snapshot, *, each: float, note:
     service = work.service_seconds(seen)
     load = known_active + known_queued * _urgency(demand, service)
     slots = slots_for(demand, load, service)
-    needed = with_spare(demand, ceil(round(slots / each, 6)))
-    said = f"{known_active:.4g} busy and {known_queued:.4g} waiting need {slots:.1f} slots"
+    needed = with_spare(demand, work.replicas_for(slots, each))
+    busy, waiting = _say(seen, SignalName.ACTIVE_REQUESTS), _say(seen, SignalName.QUEUE_DEPTH)
+    least = "" if _is_known(seen) else "at least "
+    said = f"{busy} busy and {waiting} waiting need {least}{slots:.1f} slots"
     said += f" of {each:.3g} a replica{note}"
     if not _is_known(seen):
         return Step("demand", wanted, max(wanted, needed), "DemandIncomplete", said)
     return Step("demand", wanted, needed, "Demand", said, hint=_room(needed, each))
+
+
+def _say(seen: Snapshot, name: SignalName) -> str:
+    reading = work.signal(seen, name)
+    return "an unknown number" if isinstance(reading, Missing) else f"{reading:.4g}"
 
 
 def _is_known(seen: Snapshot) -> bool:

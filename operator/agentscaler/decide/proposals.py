@@ -1,9 +1,8 @@
 """Custom metrics: each proposes a count of its own; the largest proposal wins."""
 
-from math import ceil
-
 from agentscaler.api.policy import PolicySpec
 from agentscaler.api.signals import CustomMetric
+from agentscaler.decide import work
 from agentscaler.decide.decision import Memory, Step
 from agentscaler.decide.snapshot import Missing, Reading, Replicas, Snapshot
 
@@ -30,10 +29,10 @@ def propose(wanted: int, policy: PolicySpec, seen: Snapshot, _memory: Memory) ->
 def _replicas_for(metric: CustomMetric, reading: float, replicas: Replicas) -> int:
     target = metric.target
     if target.per_replica is not None:
-        return ceil(round(reading / target.per_replica, 6))
+        return work.replicas_for(reading, target.per_replica)
     level = target.value or target.utilization or 1.0  # exactly one is given, and above zero
     # A level is shared by those who serve; with none ready, one replica has to begin.
-    return ceil(round(max(replicas.ready, 1) * reading / level, 6))
+    return work.replicas_for(max(replicas.ready, 1) * reading, level)
 
 
 def _say_target(metric: CustomMetric) -> str:

@@ -20,6 +20,8 @@ class Why(StrEnum):
     REFUSED = "Refused"
     UNAVAILABLE = "Unavailable"
     TIMEOUT = "Timeout"
+    NOT_ALLOWED = "NotAllowed"
+    NO_CREDENTIALS = "NoCredentials"
 
 
 @dataclass(frozen=True, slots=True)

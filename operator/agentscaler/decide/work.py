@@ -5,8 +5,10 @@ Every quantity here is a reading: a number, or the reason why it is not known.
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import ceil
 from typing import Final, TypeAlias
 
+from agentscaler.api.fields import MAX_REPLICAS
 from agentscaler.api.policy import PolicySpec
 from agentscaler.api.signals import SignalName
 from agentscaler.decide.decision import Memory
@@ -23,13 +25,14 @@ _NO_CAPACITY = Missing(
 
 
 def signal(seen: Snapshot, name: SignalName) -> Reading:
-    """Give the reading of a signal; a fleet without a ready replica serves nothing."""
+    """Give the reading of a signal; a fleet of no replicas serves nothing."""
     reading = seen.signals.get(name, NOT_ASKED)
     serves = name in {SignalName.ACTIVE_REQUESTS, SignalName.CAPACITY}
     # Agents at zero replicas export nothing: an empty result is then the truth, not an outage.
+    # With replicas asked for but none ready it may be an outage: a node that is cut off.
     if (
         serves
-        and seen.replicas.ready == 0
+        and seen.replicas.current == 0
         and isinstance(reading, Missing)
         and reading.why in {Why.EMPTY, Why.STALE}
     ):
@@ -88,6 +91,14 @@ def is_overdue(policy: PolicySpec, seen: Snapshot, memory: Memory) -> bool:
     if seen.replicas.starting == 0 or asked is None:
         return False
     return seen.now - asked > policy.startup_deadline
+
+
+def replicas_for(amount: float, each: float) -> int:
+    """Give the replicas that take an amount; never more than a policy may ask for.
+
+    Rounded first, for 2.1 / 0.7 is a little more than 3.
+    """
+    return ceil(round(min(amount / each, MAX_REPLICAS), 6))
 
 
 def utilization(active: float, slots: float) -> float:

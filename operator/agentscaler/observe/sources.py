@@ -55,12 +55,12 @@ class Sources:
         address = server.address or self._own
         if address not in self._allowed:
             said = f"{address} is not on the operator's list of allowed addresses"
-            return Missing(Why.REFUSED, said)
+            return Missing(Why.NOT_ALLOWED, said)
         credentials = self._credentials_for(server, secrets)
         if credentials is None:
             secret = "/".join(server.secret or ())
             said = f"the Secret {secret} is missing or holds no usable credentials"
-            return Missing(Why.UNAVAILABLE, said)
+            return Missing(Why.NO_CREDENTIALS, said)
         if address not in self._opened:
             self._opened[address] = Prometheus(address, self._clock, workers=self._workers)
         return self._opened[address], credentials

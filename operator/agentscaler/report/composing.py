@@ -174,7 +174,9 @@ def _past(old: PolicyStatus, policy: Policy, seen: Snapshot, decision: Decision)
     past = history.settle(old.history, seen.replicas.current)
     if decision.direction is Direction.NONE:
         return history.overtake(past)[:limit]
-    if old.desired_replicas == decision.replicas and history.is_under_way(past, decision):
+    if old.desired_replicas == decision.replicas and history.is_under_way(
+        past, decision, policy.spec.mode
+    ):
         return past[:limit]
     event = history.draft(policy, decision, readings.pairs(seen))
     return history.record(past, event, limit=limit)

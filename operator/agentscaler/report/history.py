@@ -41,12 +41,13 @@ def draft(policy: Policy, decision: Decision, signals: str) -> ScalingEvent:
     )
 
 
-def is_under_way(history: History, decision: Decision) -> bool:
-    """Tell whether the newest event is this very move, recommended or not applied yet."""
+def is_under_way(history: History, decision: Decision, mode: Mode) -> bool:
+    """Tell whether the newest event is this very move, made for the same mode and not applied."""
     newest = history[0] if history else None
+    standing = {Outcome.RECOMMENDED} if mode is Mode.RECOMMEND else _OPEN
     return (
         newest is not None
-        and newest.outcome is not Outcome.APPLIED
+        and newest.outcome in standing
         and (newest.from_, newest.to) == (decision.current, decision.replicas)
     )
 
@@ -95,9 +96,7 @@ def unsettled(history: History) -> ScalingEvent | None:
 
 def attempt(history: History, decision: Decision) -> ScalingEvent | None:
     """Give the recorded event that carries out this decision."""
-    if not is_under_way(history, decision) or history[0].outcome is Outcome.RECOMMENDED:
-        return None
-    return history[0]
+    return history[0] if is_under_way(history, decision, Mode.AUTO) else None
 
 
 def last_applied(history: History, direction: Direction) -> datetime | None:

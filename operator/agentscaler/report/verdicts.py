@@ -34,11 +34,16 @@ _CURES: Final = {
     Why.REFUSED: "correct the query in the spec",
     Why.UNAVAILABLE: "check the address of Prometheus and whether it runs",
     Why.TIMEOUT: "make the query cheaper or Prometheus faster",
+    Why.NOT_ALLOWED: "let the operator's administrator allow the address (--allow-server)",
+    Why.NO_CREDENTIALS: "correct the Secret, or let the operator read Secrets "
+    "(policySecrets.enabled)",
 }
 _REASONS: Final = {
     Why.REFUSED: Reason.QUERY_REFUSED,
     Why.UNAVAILABLE: Reason.SOURCE_UNAVAILABLE,
     Why.TIMEOUT: Reason.SOURCE_UNAVAILABLE,
+    Why.NOT_ALLOWED: Reason.SOURCE_UNAVAILABLE,
+    Why.NO_CREDENTIALS: Reason.SOURCE_UNAVAILABLE,
 }
 _FALLBACK: Final = "fallback"
 # Stages whose lower count than the load needs is a limit that somebody set.

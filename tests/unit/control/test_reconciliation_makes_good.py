@@ -98,7 +98,7 @@ async def test_catching_up_reads_what_the_watch_does_not_tell(office: Office) ->
     assert sum(office.clock.pauses) == pytest.approx(21)
     assert office.server.count("get", PLURAL) == 2
     assert office.registry.find("agents/a") is not None
-    office.registry.recall()
+    await office.registry.begin_to_lead()
     recalled = office.registry.find("agents/b")
     assert recalled is not None
     assert recalled.replicas == 3

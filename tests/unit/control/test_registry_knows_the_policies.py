@@ -1,5 +1,6 @@
 """The registry: what a watch says, once; who is on which target; what was recorded."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -194,7 +195,7 @@ def test_new_leader_takes_up_the_newest_record(registry: Registry) -> None:
     )
     found = entry(registry)
     assert found.replicas == 1
-    registry.recall()
+    asyncio.run(registry.begin_to_lead())
     assert (found.replicas, found.memory.slots_per_replica) == (4, 4.0)
     assert (found.memory.last_up, found.memory.last_down) == (NOON, NOON - timedelta(hours=1))
     assert found.lead_time.value() == timedelta(seconds=40)
@@ -203,7 +204,7 @@ def test_new_leader_takes_up_the_newest_record(registry: Registry) -> None:
 def test_record_of_a_policy_that_is_gone_is_not_taken_up(registry: Registry) -> None:
     registry.note(None, body(status={"currentReplicas": 1}))
     registry.drop(KEY)
-    registry.recall()
+    asyncio.run(registry.begin_to_lead())
     assert len(registry) == 0
 
 
@@ -237,4 +238,23 @@ def test_who_is_on_which_target_agrees_with_the_specs_after_any_story(story: lis
         assert {each.key for each in registry.on_target(key)} == on_it
     followed = {DEPLOYMENT} if any(each.policy for each in registry) else set()
     assert registry.kinds() == followed
-    registry.recall()
+    asyncio.run(registry.begin_to_lead())
+
+
+def test_nonsense_on_record_is_not_taken_up(registry: Registry) -> None:
+    registry.note(None, body(status={"leadTime": "soon", "slotsPerReplica": "0"}))
+    found = entry(registry)
+    assert (found.lead_time.value(), found.memory.slots_per_replica) == (None, None)
+
+
+def test_another_target_starts_afresh(registry: Registry) -> None:
+    registry.note(None, body(status={"currentReplicas": 8, "leadTime": "40s"}))
+    other: Any = {"name": "other"}
+    registry.note("MODIFIED", body(generation=2, version="2", scaleTargetRef=other))
+    assert (entry(registry).replicas, entry(registry).lead_time.value()) == (None, None)
+
+
+def test_leader_keeps_no_copy_of_what_it_wrote_itself(registry: Registry) -> None:
+    asyncio.run(registry.begin_to_lead())
+    registry.note(None, body(status={"currentReplicas": 8}))
+    assert registry._unread == {}

@@ -55,3 +55,12 @@ def test_next_round_is_later_than_now_and_within_one_interval(
     due = schedule.next_due()
     assert due is not None
     assert now - 1e-6 < due <= now + interval + 1e-6
+
+
+def test_change_during_a_pass_is_not_put_off_to_the_next_round() -> None:
+    schedule = Schedule(phase=0.0)
+    schedule.at_once("a", 10.0)
+    schedule.take_due(10.0)
+    schedule.at_once("a", 10.2)  # the watch told of a new spec meanwhile
+    schedule.after("a", 3600.0, 11.0)
+    assert schedule.next_due() == 10.2

@@ -106,3 +106,16 @@ def test_metrics_only_policy_misses_no_signal() -> None:
         }
     )
     assert decide(only, seen(metrics={"a": 2.0}, **DARK), OLD).memory.failures == 0
+
+
+def test_fleet_asked_for_but_cut_off_is_not_taken_for_an_idle_one() -> None:
+    spec = policy(demand={"scaleDown": {"cooldown": "0s"}})
+    stale = Missing(Why.STALE, "150s old")
+    decision = decide(spec, seen(replicas=10, ready=0, active_requests=stale), OLD)
+    assert (decision.replicas, decision.memory.failures) == (10, 1)
+
+
+def test_unlimited_reading_asks_for_no_more_than_there_may_be() -> None:
+    spec = policy(metrics=[{"name": "a", "query": "a", "target": {"perReplica": "500m"}}])
+    decision = decide(spec, seen(active_requests=1.7e308, metrics={"a": 1.7e308}), OLD)
+    assert max(step.after for step in decision.steps) <= 100_000

@@ -53,7 +53,7 @@ def test_server_is_opened_once_for_all(sources: Sources) -> None:
 def test_address_that_is_not_allowed_is_not_asked(sources: Sources) -> None:
     found = sources.find(Server("http://169.254.169.254"), NO_SECRETS)
     assert isinstance(found, Missing)
-    assert found.why is Why.REFUSED
+    assert found.why is Why.NOT_ALLOWED
     assert "not on the operator's list of allowed addresses" in found.detail
     assert list(sources.opened()) == []
 
@@ -61,5 +61,5 @@ def test_address_that_is_not_allowed_is_not_asked(sources: Sources) -> None:
 def test_missing_secret_is_named(sources: Sources) -> None:
     found = sources.find(Server(OTHER, SECRET), NO_SECRETS)
     assert isinstance(found, Missing)
-    assert found.why is Why.UNAVAILABLE
+    assert found.why is Why.NO_CREDENTIALS
     assert "agents/reader" in found.detail
