@@ -58,6 +58,15 @@ def test_score_is_the_documented_sum() -> None:
     assert score == pytest.approx(100 * 2 - 10 * 3 - 1500 / 100 - 1000 * 0.1)
 
 
+def test_long_responses_do_not_outweigh_the_load() -> None:
+    """At 15 s and more, the plain sum sends ten requests in a row to whoever had short ones."""
+    lucky = Seen("lucky", active=3, responses=100, mean_seconds=15.0)
+    unlucky = Seen("unlucky", active=1, responses=100, mean_seconds=19.0)
+    assert Adaptive().pick(ANY, [lucky, unlucky], [lucky, unlucky]) is unlucky
+    slow = replace(unlucky, mean_seconds=60.0)
+    assert Adaptive().pick(ANY, [lucky, slow], [lucky, slow]) is lucky
+
+
 def test_busiest_of_many_busy_backends_gets_nothing() -> None:
     """Clamped at 0 all three would tie, and the first would get everything."""
     busy = [replace(each, active=200 - number) for number, each in enumerate(seen_of(3))]

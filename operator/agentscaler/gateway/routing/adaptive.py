@@ -6,13 +6,19 @@ from dataclasses import dataclass
 from agentscaler.gateway.routing.estimates import Fleet
 from agentscaler.gateway.routing.picking import Backend, Picked, Request, drawn
 
+# Up to this fleet mean the score is the plain sum. Beyond, response times count relative to it: at
+# 15 s the term would reach 150, as much as fifteen requests under way, and all requests would chase
+# whoever had the shorter ones lately (simulated: p99 204 s, against 118 s by fewest requests).
+PLAIN_SECONDS = 2.0
+
 
 @dataclass(frozen=True, slots=True)
 class Adaptive:
     """Score = 100 x weight - 10 x active - mean ms / 100 - 1000 x error ratio; the highest wins.
 
     Never clamped: at 0 all busy backends would tie. Response time and errors are drawn towards the
-    fleet's while a backend has few responses (`estimates`). Chance decides among equals.
+    fleet's while a backend has few responses (`estimates`); beyond a fleet mean of 2 s the response
+    time counts relative to it. Chance decides among equals.
     """
 
     per_weight: float = 100.0
@@ -35,6 +41,11 @@ class Adaptive:
         return (
             self.per_weight * backend.weight
             - self.per_active * backend.active
-            - self.per_second * fleet.seconds_of(backend)
+            - self.per_second * self._weighed_seconds(backend, fleet)
             - self.per_error_ratio * fleet.errors_of(backend)
         )
+
+    @staticmethod
+    def _weighed_seconds(backend: Backend, fleet: Fleet) -> float:
+        seconds = fleet.seconds_of(backend)
+        return seconds * PLAIN_SECONDS / max(PLAIN_SECONDS, fleet.mean_seconds)
