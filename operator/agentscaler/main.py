@@ -229,8 +229,9 @@ class Operator:
         await targets.follow(self._registry.kinds())
         await targets.settled()
         await rivals.settled()
+        judge = Judge(self._registry, targets, rivals)
         for entry in self._registry:
-            record.tell_again(entry)
+            record.tell_again(entry, judge.reference(entry))
 
     def _rounds(
         self, api: Api, targets: Targets, rivals: Rivals

@@ -22,7 +22,7 @@ def test_queue_adds_replicas_and_the_status_says_why(world: World) -> None:
     status = world.status()
     assert "0 busy and 20 waiting" in status["history"][0]["message"]
     assert status["history"][0]["outcome"] == "Applied"
-    assert world.events("ScaledUp")
+    world.until_event("ScaledUp")
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_replicas_are_removed_only_after_the_window(world: World) -> None:
     assert world.replicas() == 6
     world.until_replicas(1)
     assert time.monotonic() - began > 4
-    assert world.events("ScaledDown")
+    world.until_event("ScaledDown")
 
 
 def test_fleet_goes_to_zero_and_comes_back(world: World) -> None:
@@ -129,7 +129,7 @@ def test_paused_and_recommending_policies_do_not_act(world: World) -> None:
     world.until_reason("Demand", "told")
     assert world.status("told")["desiredReplicas"] > 5
     assert (world.replicas("paused"), world.replicas("told")) == (1, 1)
-    assert world.events("ScalingRecommended", "told")
+    world.until_event("ScalingRecommended", "told")
 
 
 def test_override_and_schedule_set_the_bounds(world: World) -> None:
@@ -138,14 +138,14 @@ def test_override_and_schedule_set_the_bounds(world: World) -> None:
     always = {"name": "always", "start": "0 0 * * *", "end": "0 0 1 1 *", "minReplicas": 3}
     world.policy(schedules=[always], demand=EAGER)
     world.until_replicas(3)
-    assert "schedule always" in world.status()["message"]
+    world.until_told("schedule always")
     world.policy(
         schedules=[always],
         override={"minReplicas": 5, "until": "2099-01-01T00:00:00Z", "reason": "launch"},
         demand=EAGER,
     )
     world.until_replicas(5)
-    assert "override (launch)" in world.status()["message"]
+    world.until_told("override (launch)")
 
 
 def test_describe_tells_the_story(world: World) -> None:
@@ -153,6 +153,7 @@ def test_describe_tells_the_story(world: World) -> None:
     world.pin(queue=20, active=0)
     world.policy(demand=EAGER)
     world.until_reason("Demand")
+    world.until_event("ScaledUp")
     told = world.kubectl("describe", "asp", "agent")
     assert "waiting" in told
     assert "ScaledUp" in told

@@ -113,6 +113,16 @@ class World:
             what=f"reason {reason} of {name}",
         )
 
+    def until_event(self, reason: str, about: str = "agent", within: float = 20) -> None:
+        wait_until(lambda: bool(self.events(reason, about)), within=within, what=f"event {reason}")
+
+    def until_told(self, words: str, name: str = "agent", within: float = 20) -> None:
+        wait_until(
+            lambda: words in self.status(name).get("message", ""),
+            within=within,
+            what=f"{words!r} in the message of {name}",
+        )
+
     def until_condition(
         self, type_: str, status: str, name: str = "agent", within: float = 20
     ) -> None:

@@ -21,7 +21,7 @@ from agentscaler.control.forecasts import Forecasts
 from agentscaler.control.keyring import Keyring
 from agentscaler.control.recording import Record
 from agentscaler.control.registry import Entry
-from agentscaler.control.standing import Judge, Unknown, Workable
+from agentscaler.control.standing import Judge, Unknown, Workable, reference_of
 from agentscaler.decide import engine, work
 from agentscaler.decide.decision import Decision, Direction, carried_out
 from agentscaler.decide.snapshot import Missing, Snapshot
@@ -231,9 +231,4 @@ def _target_text(policy: Policy) -> str:
 
 
 def _reference(workable: Workable | None) -> Reference | None:
-    if workable is None:
-        return None
-    ref = workable.policy.spec.scale_target_ref
-    return Reference(
-        ref.api_version, ref.kind, workable.policy.namespace, ref.name, workable.target.uid
-    )
+    return None if workable is None else reference_of(workable.policy, workable.target)

@@ -12,13 +12,20 @@ from agentscaler.act.statuses import patch_status
 from agentscaler.api.status import Outcome, PolicyStatus
 from agentscaler.clock import Clock
 from agentscaler.control.registry import Entry, Registry
-from agentscaler.errors import ClusterError, ConflictError, NotFoundError
+from agentscaler.errors import (
+    ClusterError,
+    ConflictError,
+    ForbiddenError,
+    LeadershipLostError,
+    NotFoundError,
+)
 from agentscaler.report import events, history, logs, status
 from agentscaler.report.events import Reference
 from agentscaler.report.recorder import Recorder
 from agentscaler.report.telemetry import Telemetry
 
 _POST_SECONDS: Final = 0.5
+_POST_PAUSES: Final = (0.0, 0.5, 2.0)  # before each try
 # Younger scalings may not have been told; Events live for an hour.
 _UNTOLD: Final = timedelta(minutes=5)
 _LOG: Final = logs.logger("agentscaler.policies")
@@ -67,15 +74,25 @@ class Record:
         await asyncio.gather(*(self._post(event) for event in due))
 
     async def _post(self, event: dict[str, Any]) -> None:
-        outcome = "sent"
-        try:
-            await post_event(self._api, event)
-        except ClusterError as exc:
-            outcome = "failed"
-            _LOG.warning("event not sent", name=event["metadata"]["name"], error=str(exc))
+        trouble = ""
+        for pause in _POST_PAUSES:
+            await self._clock.sleep(pause)
+            try:
+                await post_event(self._api, event)
+            except (ForbiddenError, NotFoundError, LeadershipLostError) as exc:
+                trouble = str(exc)
+                break
+            except ClusterError as exc:
+                trouble = str(exc)
+            else:
+                trouble = ""
+                break
+        if trouble:
+            _LOG.warning("event not sent", name=event["metadata"]["name"], error=trouble)
+        outcome = "failed" if trouble else "sent"
         self._telemetry.events_sent.labels(outcome=outcome).inc()
 
-    def tell_again(self, entry: Entry) -> None:
+    def tell_again(self, entry: Entry, target: Reference | None) -> None:
         """Offer the Events of late scalings: who recorded them may have ended before telling.
 
         One that was sent is not sent twice, because its name says what it tells.
@@ -83,7 +100,7 @@ class Record:
         since = self._clock.now() - _UNTOLD
         told = tuple(each for each in entry.status.history if each.time < since)
         before = entry.status.model_copy(update={"history": told})
-        self._offer(entry, before, None)
+        self._offer(entry, before, target)
 
     async def _patch(self, entry: Entry, patch: status.Document) -> None:
         outcome = "failed"

@@ -13,6 +13,7 @@ from agentscaler.control.registry import Entry, Registry
 from agentscaler.decide.snapshot import Replicas
 from agentscaler.errors import ClusterError, ForbiddenError, NotFoundError, NotScalableError
 from agentscaler.report import troubles
+from agentscaler.report.events import Reference
 from agentscaler.report.troubles import Trouble
 
 # A foreign write is told for this long; each further one tells it anew.
@@ -36,6 +37,12 @@ class Unknown:
 
 
 Standing: TypeAlias = Workable | Trouble | Unknown
+
+
+def reference_of(policy: Policy, target: Target) -> Reference:
+    """Give the reference by which Events speak of a target."""
+    ref = policy.spec.scale_target_ref
+    return Reference(ref.api_version, ref.kind, policy.namespace, ref.name, target.uid)
 
 
 class Judge:
@@ -62,6 +69,13 @@ class Judge:
         replicas = _replicas(entry, found)
         _notice_foreign_write(entry, policy, found, replicas.current, now)
         return Workable(policy, found, replicas)
+
+    def reference(self, entry: Entry) -> Reference | None:
+        """Give the reference to the target of a policy, if there is such a target."""
+        if entry.policy is None:
+            return None
+        found = self._find(entry.policy)
+        return reference_of(entry.policy, found) if isinstance(found, Target) else None
 
     def _find(self, policy: Policy) -> Target | Trouble | Unknown:
         ref = policy.spec.scale_target_ref
