@@ -211,8 +211,9 @@ class PolicySpec(Model):
     )
     startup_deadline: PositiveDuration = Field(
         timedelta(minutes=10),
-        description="How long replicas that were asked for but are not ready count as capacity. "
-        "Beyond it they are taken for stuck.",
+        description="With `threshold`: how long replicas that were asked for but are not ready count "
+        "as capacity; beyond it they are taken for stuck. `demand` sizes the count that is asked for, "
+        "so replicas that are starting are never asked for twice.",
     )
     prometheus: PrometheusSource = Field(
         PrometheusSource(), description="Where the metrics are read."
