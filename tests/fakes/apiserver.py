@@ -7,6 +7,7 @@ set by verb and resource, in the words of RBAC rules, as `requests` records them
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -38,6 +39,7 @@ class Fault:
     retry_after: str = ""
     hang: bool = False
     text: str = ""
+    carried_out: bool = False  # only the answer is lost
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class FakeApiServer:
     """One server on a free port; `async with` starts and stops it.
 
     `frozen` makes watches silent without ending them; `token` is asked for where it is set.
+    `on_request` is told each request before it is answered: what happens in the middle of a pass.
     """
 
     def __init__(self, *, bookmark_seconds: float = 0.02) -> None:
@@ -67,6 +70,7 @@ class FakeApiServer:
         self.faults: list[Fault] = []
         self.frozen = False
         self.token = ""
+        self.on_request: Callable[[str, str], None] = lambda verb, what: None
         self._bookmark_seconds = bookmark_seconds
         self._cut = asyncio.Event()
         self._port = 0
@@ -120,13 +124,15 @@ class FakeApiServer:
         self.requests.append((asked.verb, asked.what))
         self.headers.append(dict(request.headers))
         self.queries.append(dict(request.query))
+        self.on_request(asked.verb, asked.what)
         fault = self._fault(asked)
-        if fault is not None:
+        if fault is not None and not fault.carried_out:
             return await self._fail(fault)
         try:
-            return await self._answer(request, asked)
+            answer = await self._answer(request, asked)
         except RefusedError as exc:
             return _status(exc.code, exc.message)
+        return answer if fault is None else await self._fail(fault)
 
     def _fault(self, asked: Asked) -> Fault | None:
         for fault in self.faults:

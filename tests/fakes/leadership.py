@@ -1,0 +1,130 @@
+"""The parts of one leadership, taken through passes one by one, on a date of the test's own."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from agentscaler import conventions
+from agentscaler.act.client import Api, Limits
+from agentscaler.act.rivals import Rivals
+from agentscaler.act.targets import Targets
+from agentscaler.api.policy import ScaleTargetRef
+from agentscaler.clock import SystemClock
+from agentscaler.control.cycle import Cycle, Parts
+from agentscaler.control.forecasts import Forecasts
+from agentscaler.control.keyring import Keyring
+from agentscaler.control.recording import Record
+from agentscaler.control.registry import Entry, Registry
+from agentscaler.control.standing import Judge
+from agentscaler.observe.observer import Observer
+from agentscaler.observe.recorded import Recorder as HistoryReader
+from agentscaler.observe.sources import NO_SECRETS, Sources
+from agentscaler.observe.sources import Settings as SourceSettings
+from agentscaler.report.recorder import Recorder
+from agentscaler.report.telemetry import Telemetry
+from tests.fakes.apiserver import FakeApiServer
+from tests.fakes.cluster import FakeCluster
+from tests.fakes.connected import QUICK, connected, until
+from tests.fakes.faulty_prometheus import FaultyPrometheus, serving
+from tests.fakes.gauges import Gauges
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+
+class DatedClock(SystemClock):
+    """The real clock for waits; the date is the test's."""
+
+    def __init__(self) -> None:
+        self.date = NOON
+
+    def now(self) -> datetime:
+        return self.date
+
+
+class Leader(FakeCluster):
+    """A cluster, and what a leading operator has of it; nothing runs but the watches of targets."""
+
+    def __init__(self, server: FakeApiServer, api: Api, metrics: FaultyPrometheus) -> None:
+        gauges = metrics.respond
+        assert isinstance(gauges, Gauges)
+        super().__init__(server, gauges)
+        self.metrics = metrics
+        self.clock = DatedClock()
+        self.registry = Registry()
+        self.telemetry = Telemetry("test")
+        self.targets = Targets(api, clock=self.clock)
+        self.rivals = Rivals(api, clock=self.clock)
+        source = SourceSettings(metrics.address)
+        self.sources = Sources(source, self.clock)
+        recorder = Recorder("me")
+        self.record = Record(self.registry, api, recorder, self.telemetry, self.clock)
+        history = HistoryReader(self.sources, self.clock)
+        self.cycle = Cycle(
+            Parts(
+                api=api,
+                judge=Judge(self.registry, self.targets, self.rivals),
+                observer=Observer(self.sources, source, self.clock),
+                forecasts=Forecasts(history, lambda: NO_SECRETS, self.clock),
+                keyring=Keyring(api, self.clock),
+                record=self.record,
+                telemetry=self.telemetry,
+                clock=self.clock,
+            )
+        )
+
+    def entry(self, name: str = "agent") -> Entry:
+        found = self.registry.find(f"agents/{name}")
+        assert found is not None
+        return found
+
+    def learn(self) -> None:
+        """Let the registry know of every policy as it is now, as the watch does in time."""
+        listed = self.server.objects.all(conventions.PLURAL)
+        for namespace, name in {(entry.namespace, entry.name) for entry in self.registry}:
+            if (namespace, name) not in listed:
+                self.registry.drop(f"{namespace}/{name}")
+        for body in tuple(listed.values()):
+            self.registry.note("MODIFIED", body)
+
+    async def run_pass(self, *, after: float = 1, caught_up: bool = True) -> list[str]:
+        """Take all policies through a pass, so many seconds later; name those to look at again."""
+        self.clock.date += timedelta(seconds=after)
+        if caught_up:
+            self.learn()
+        await self.targets.follow(self.registry.kinds())
+        await self.targets.settled()
+        if caught_up:
+            await until(self._has_seen_all)
+        again = await self.cycle.run(list(self.registry))
+        return sorted(entry.name for entry in again)
+
+    def _has_seen_all(self) -> bool:
+        """Tell whether the watch has told of every Deployment as it is."""
+        for (namespace, name), body in self.server.objects.all("deployments").items():
+            seen = self.targets.find(namespace, ScaleTargetRef(name=name))
+            if seen is None or seen.resource_version != body["metadata"]["resourceVersion"]:
+                return False
+        return True
+
+    def new_writes(self, before: int) -> list[tuple[str, str]]:
+        """Give the writes since there were so many."""
+        return self.writes()[before:]
+
+
+@asynccontextmanager
+async def leading(
+    folder: Path, *, limits: Limits = QUICK, may_write: Callable[[], bool] = lambda: True
+) -> AsyncIterator[Leader]:
+    """Start both servers, and lead."""
+    with serving(Gauges()) as metrics:
+        async with connected(folder, limits=limits, may_write=may_write) as (server, api):
+            leader = Leader(server, api, metrics)
+            leader.rivals.start()
+            await leader.rivals.settled()
+            try:
+                yield leader
+            finally:
+                await leader.targets.close()
+                await leader.rivals.close()
+                leader.sources.close()

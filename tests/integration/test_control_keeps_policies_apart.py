@@ -1,0 +1,287 @@
+"""One policy's trouble is its own, whatever happens in the middle of a pass."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentscaler.control import scaling
+from agentscaler.control.registry import Entry
+from agentscaler.control.standing import Judge, Standing
+from agentscaler.decide import engine
+from agentscaler.errors import LeadershipLostError
+from tests.fakes.apiserver import Fault
+from tests.fakes.cluster import POLICY_STATUS, SCALE
+from tests.fakes.leadership import Leader, leading
+
+ACT = ("patch", SCALE)
+NAMES = ("a", "b", "c")
+
+
+@pytest.fixture
+async def leader(tmp_path: Path) -> AsyncIterator[Leader]:
+    async with leading(tmp_path) as made:
+        yield made
+
+
+def busy(leader: Leader, *names: str) -> None:
+    for name in names:
+        leader.agent(name, queue=20)
+        leader.policy(name)
+
+
+def conditions(leader: Leader, name: str = "agent") -> dict[str, tuple[str, str]]:
+    return {
+        each["type"]: (each["status"], each["reason"]) for each in leader.status(name)["conditions"]
+    }
+
+
+async def test_defect_in_the_judging_of_one_policy_disturbs_no_other(
+    leader: Leader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy(leader, *NAMES)
+    judge = Judge.judge
+
+    def defective(self: Judge, entry: Entry, now: datetime) -> Standing:
+        if entry.name == "b":
+            raise RuntimeError("broken on purpose")
+        return judge(self, entry, now)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Judge, "judge", defective)
+        assert await leader.run_pass() == []
+    assert [leader.replicas(name) > 5 for name in NAMES] == [True, False, True]
+    await leader.run_pass()
+    assert leader.replicas("b") > 5
+
+
+async def test_defect_in_the_decision_for_one_policy_disturbs_no_other(
+    leader: Leader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy(leader, *NAMES)
+    decide = engine.decide
+
+    def defective(spec: Any, *more: Any) -> Any:
+        if spec.scale_target_ref.name == "b":
+            raise RuntimeError("broken on purpose")
+        return decide(spec, *more)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(engine, "decide", defective)
+        assert await leader.run_pass() == []
+    assert [leader.replicas(name) > 5 for name in NAMES] == [True, False, True]
+
+
+async def test_defect_in_the_act_for_one_policy_disturbs_no_other(
+    leader: Leader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy(leader, *NAMES)
+    carry_out = scaling.carry_out
+
+    async def defective(api: Any, policy: Any, decision: Any) -> None:
+        if policy.name == "b":
+            raise RuntimeError("broken on purpose")
+        await carry_out(api, policy, decision)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(scaling, "carry_out", defective)
+        assert await leader.run_pass() == []
+    await leader.run_pass()
+    assert [len(leader.history(name)) for name in NAMES] == [1, 1, 1]
+    assert all(leader.replicas(name) == leader.history(name)[0]["to"] for name in NAMES)
+
+
+async def test_write_that_fails_for_one_policy_is_made_for_the_others(leader: Leader) -> None:
+    busy(leader, *NAMES)
+    leader.server.faults.append(Fault("patch", POLICY_STATUS))
+    await leader.run_pass()
+    assert sorted(leader.replicas(name) > 5 for name in NAMES) == [False, True, True]
+    await leader.run_pass()
+    assert all(leader.replicas(name) == leader.history(name)[0]["to"] for name in NAMES)
+
+
+@pytest.mark.parametrize("count", [10, 200])
+async def test_queries_of_a_pass_do_not_grow_with_the_policies(leader: Leader, count: int) -> None:
+    busy(leader, "first")
+    await leader.run_pass()
+    alone = len(leader.metrics.requests)
+    busy(leader, *(f"p{number}" for number in range(count - 1)))
+    await leader.run_pass()
+    assert len(leader.registry) == count
+    assert len(leader.metrics.requests) == 2 * alone
+    sent = leader.telemetry.queries.labels(outcome="sent")
+    assert sent._value.get() == 2 * alone
+
+
+async def test_all_of_two_hundred_are_decided_in_one_pass(leader: Leader) -> None:
+    names = [f"p{number}" for number in range(200)]
+    busy(leader, *names)
+    await leader.run_pass()
+    assert {leader.replicas(name) for name in names} == {leader.replicas("p0")}
+    assert leader.replicas("p0") > 5
+
+
+async def test_policy_that_goes_before_it_is_recorded_is_not_acted_on(leader: Leader) -> None:
+    busy(leader, *NAMES)
+
+    def remove(verb: str, what: str) -> None:
+        if (verb, what) == ("patch", POLICY_STATUS):
+            leader.server.on_request = lambda verb, what: None
+            leader.delete_policy("b")
+
+    leader.server.on_request = remove
+    assert await leader.run_pass() == []
+    assert [leader.replicas(name) > 5 for name in NAMES] == [True, False, True]
+    assert leader.registry.find("agents/b") is None
+
+
+async def test_policy_that_goes_between_record_and_act_harms_nobody(leader: Leader) -> None:
+    busy(leader, "agent")
+
+    def remove(verb: str, what: str) -> None:
+        if (verb, what) == ("get", SCALE):
+            leader.server.on_request = lambda verb, what: None
+            leader.delete_policy()
+
+    leader.server.on_request = remove
+    assert await leader.run_pass() == []
+    assert len(leader.registry) == 0
+    assert await leader.run_pass(caught_up=False) == []
+
+
+async def test_namesake_made_in_the_middle_of_a_pass_keeps_its_own_status(leader: Leader) -> None:
+    busy(leader, "agent")
+
+    def replace(verb: str, what: str) -> None:
+        if (verb, what) == ("patch", POLICY_STATUS):
+            leader.server.on_request = lambda verb, what: None
+            leader.delete_policy()
+            leader.policy(uid="another", mode="Recommend")
+
+    leader.server.on_request = replace
+    assert await leader.run_pass() == ["agent"]
+    assert leader.status() == {}
+    await leader.run_pass(caught_up=False)
+    assert (leader.status()["mode"], leader.replicas()) == ("Recommend", 1)
+
+
+async def test_namesake_that_the_watch_told_of_is_not_dropped_with_the_old_one(
+    leader: Leader,
+) -> None:
+    busy(leader, "agent")
+    leader.server.faults.append(Fault("patch", POLICY_STATUS, status=404))
+
+    def replace(verb: str, what: str) -> None:
+        if (verb, what) == ("patch", POLICY_STATUS):
+            leader.delete_policy()
+            leader.policy(uid="another")
+            leader.learn()
+
+    leader.server.on_request = replace
+    await leader.run_pass()
+    assert leader.entry().uid == "another"
+
+
+async def test_target_of_an_unknown_state_is_left_as_it_is(leader: Leader) -> None:
+    busy(leader, "agent")
+    await leader.run_pass()
+    before = leader.status()
+    await leader.targets.close()
+    leader.server.faults.append(Fault("list", "deployments", times=-1))
+    await leader.run_pass(caught_up=False)
+    assert leader.status() == before
+
+
+async def test_invalid_policy_is_told_and_disturbs_no_other(leader: Leader) -> None:
+    busy(leader, "good")
+    leader.agent("bad", queue=20)
+    leader.policy("bad", minReplicas=7, maxReplicas=2)
+    await leader.run_pass()
+    assert conditions(leader, "bad")["Ready"] == ("False", "InvalidSpec")
+    assert (leader.replicas("bad"), leader.replicas("good") > 5) == (1, True)
+
+
+async def test_paused_policy_is_told_and_does_nothing(leader: Leader) -> None:
+    leader.agent(queue=20)
+    leader.policy(mode="Paused")
+    await leader.run_pass()
+    before = len(leader.writes())
+    await leader.run_pass()
+    assert conditions(leader)["ScalingActive"][0] == "False"
+    assert (leader.new_writes(before), leader.metrics.requests) == ([], [])
+
+
+async def test_two_policies_on_a_target_have_one_owner_until_it_goes(leader: Leader) -> None:
+    leader.agent(queue=20)
+    leader.policy("first", scaleTargetRef={"name": "agent"}, maxReplicas=3)
+    leader.policy("second", scaleTargetRef={"name": "agent"}, maxReplicas=6, minute=1)
+    await leader.run_pass()
+    assert (leader.replicas(), conditions(leader, "second")["Conflict"][0]) == (3, "True")
+    leader.delete_policy("first")
+    await leader.run_pass()
+    assert (leader.replicas(), conditions(leader, "second")["Conflict"][0]) == (6, "False")
+
+
+async def test_foreign_writer_is_named_and_overruled(leader: Leader) -> None:
+    leader.agent(queue=20)
+    leader.policy()
+    await leader.run_pass()
+    decided = leader.replicas()
+    leader.settle()
+    leader.set_replicas(2, manager="argocd-controller")
+    leader.settle()
+    await leader.run_pass()
+    assert conditions(leader)["ReplicasContested"][0] == "True"
+    assert "argocd-controller" in leader.status()["message"]
+    assert leader.replicas() == decided
+
+
+async def test_missing_metrics_shrink_nothing_and_recover(leader: Leader) -> None:
+    leader.agent(replicas=4, active=14)
+    leader.policy()
+    await leader.run_pass()
+    steady = leader.replicas()
+    leader.settle()
+    leader.gauges.is_down = True
+    for _ in range(3):
+        await leader.run_pass(after=30)
+    assert (leader.replicas(), conditions(leader)["MetricsAvailable"][0]) == (steady, "False")
+    leader.gauges.is_down = False
+    leader.load(active=14)
+    await leader.run_pass()
+    assert (leader.replicas(), conditions(leader)["MetricsAvailable"][0]) == (steady, "True")
+
+
+@pytest.mark.parametrize("lost_at", [("patch", POLICY_STATUS), ("get", SCALE)])
+async def test_nothing_is_written_after_leadership_is_lost(
+    tmp_path: Path, lost_at: tuple[str, str]
+) -> None:
+    is_leader, before = True, 0
+    async with leading(tmp_path, may_write=lambda: is_leader) as leader:
+        busy(leader, *(f"p{number}" for number in range(40)))
+
+        def lose(verb: str, what: str) -> None:
+            nonlocal is_leader, before
+            if is_leader and (verb, what) == lost_at:
+                is_leader, before = False, len(leader.writes())
+
+        leader.server.on_request = lose
+        with pytest.raises(LeadershipLostError):
+            await leader.run_pass()
+        # What had left for the server by then arrives; nothing leaves afterwards.
+        on_the_way = leader.cycle._parts.api.limits.concurrency
+        assert len(leader.new_writes(before)) <= on_the_way
+        assert ACT not in leader.new_writes(before)
+        before = len(leader.writes())
+        with pytest.raises(LeadershipLostError):
+            await leader.run_pass()
+        assert leader.new_writes(before) == []
+
+
+async def test_requests_to_the_api_server_are_counted(leader: Leader) -> None:
+    busy(leader, "agent")
+    await leader.run_pass()
+    counted = leader.telemetry.api_requests.labels(verb="patch", resource=POLICY_STATUS)
+    assert counted._value.get() == leader.server.count("patch", POLICY_STATUS) == 2
