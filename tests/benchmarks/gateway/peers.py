@@ -1,0 +1,153 @@
+"""The proxies that are compared: nginx and HAProxy from the distribution's packages, and ours.
+
+Packages are unpacked into a folder, not installed. Each proxy gets a free port.
+"""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tests.benchmarks.gateway.agents import SLOTS
+
+PACKAGES = ("nginx", "haproxy", "liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1")
+Command = Callable[[Path, int, Sequence[int]], list[str]]
+
+
+def unpacked(folder: Path) -> Path:
+    """Fetch and unpack the packages; raises `SystemExit` with the reason where that fails."""
+    apt, dpkg = shutil.which("apt-get"), shutil.which("dpkg")
+    if apt is None or dpkg is None:
+        raise SystemExit("the benchmark takes nginx and HAProxy from Debian's packages: no apt-get")
+    done = subprocess.run(
+        [apt, "download", *PACKAGES], cwd=folder, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"apt-get download failed (apt-get update first?): {done.stderr}")
+    for package in folder.glob("*.deb"):
+        subprocess.run([dpkg, "-x", str(package), str(folder / "root")], check=True)
+    return folder / "root"
+
+
+def nginx(root: Path, method: str) -> Command:
+    """Start nginx with one balancing method ('' is round robin) and kept connections."""
+
+    def command(folder: Path, port: int, agents: Sequence[int]) -> list[str]:
+        servers = "\n".join(f"server 127.0.0.1:{agent};" for agent in agents)
+        config = folder / "nginx.conf"
+        temporary = "\n".join(
+            f"{kind}_temp_path {folder}/{kind};"
+            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        config.write_text(
+            f"""
+            daemon off; pid {folder}/nginx.pid; error_log stderr crit; worker_processes 1;
+            events {{ worker_connections 4096; }}
+            http {{
+              access_log off; {temporary}
+              upstream agents {{ {method} {servers} keepalive 256; }}
+              server {{
+                listen 127.0.0.1:{port};
+                location / {{
+                  proxy_pass http://agents; proxy_http_version 1.1; proxy_buffering off;
+                  proxy_set_header Connection ""; proxy_read_timeout 300s;
+                }}
+              }}
+            }}
+            """
+        )
+        return [str(root / "usr/sbin/nginx"), "-p", str(folder), "-c", str(config)]
+
+    return command
+
+
+def haproxy(root: Path) -> Command:
+    """Start HAProxy with leastconn."""
+
+    def command(folder: Path, port: int, agents: Sequence[int]) -> list[str]:
+        servers = "\n".join(
+            f"  server agent-{number} 127.0.0.1:{agent}" for number, agent in enumerate(agents)
+        )
+        config = folder / "haproxy.cfg"
+        config.write_text(
+            "global\n  nbthread 1\n  maxconn 4096\n"
+            "defaults\n  mode http\n  timeout connect 3s\n  timeout client 300s\n"
+            "  timeout server 300s\n  http-reuse always\n"
+            f"frontend in\n  bind 127.0.0.1:{port}\n  default_backend agents\n"
+            f"backend agents\n  balance leastconn\n{servers}\n"
+        )
+        return [str(root / "usr/sbin/haproxy"), "-db", "-f", str(config)]
+
+    return command
+
+
+def ours(rule: str, capacity: int | None = SLOTS) -> Command:
+    """Start our gateway with one rule."""
+
+    def command(folder: Path, port: int, agents: Sequence[int]) -> list[str]:
+        addresses = ", ".join(f'"127.0.0.1:{agent}"' for agent in agents)
+        limit = "" if capacity is None else f"capacity: {capacity}, "
+        config = folder / "gateway.yaml"
+        config.write_text(
+            f"listen: 127.0.0.1:{port}\nadmin: 127.0.0.1:0\ndrainDelay: 0s\nroutes:\n"
+            f"  - {{agent: bench, rule: {rule}, {limit}queue: {{deadline: 5m}}, "
+            f"backends: {{static: [{addresses}]}}}}\n"
+        )
+        return [sys.executable, "-m", "agentscaler.gateway", "--config", str(config)]
+
+    return command
+
+
+@asynccontextmanager
+async def running(
+    command: Command, folder: Path, agents: Sequence[int], root: Path
+) -> AsyncIterator[int]:
+    """Run one proxy; gives its port once it listens."""
+    port = _free_port()
+    process = await asyncio.create_subprocess_exec(
+        *command(_made(folder), port, agents),
+        env={**os.environ, "LD_LIBRARY_PATH": _libraries(root)},
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        await _listening(process, port)
+        yield port
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def _libraries(root: Path) -> str:
+    """Name the folders with the unpacked libraries."""
+    return ":".join(str(path) for path in root.glob("usr/lib/*-linux-*"))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def _listening(process: asyncio.subprocess.Process, port: int) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            if process.returncode is not None:
+                raise SystemExit(f"a proxy ended at its start with {process.returncode}")
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.05)
+                continue
+            writer.close()
+            return
