@@ -14,6 +14,7 @@ from websockets.typing import Subprotocol
 from tests.integration.gateway_world import agents_running, eventually, gateway_of
 
 CURL = shutil.which("curl")
+WRK = shutil.which("wrk")
 MEBIBYTE = 2**20
 
 
@@ -177,6 +178,23 @@ async def test_curl_uploads_with_expectation_and_downloads() -> None:
         )  # fmt: skip
         answer, _ = await upload.communicate(bytes(2 * MEBIBYTE))
         assert (upload.returncode, answer) == (0, str(2 * MEBIBYTE).encode())
+
+
+@pytest.mark.skipif(WRK is None, reason="wrk is not installed")
+async def test_wrk_gets_no_error_at_full_load() -> None:
+    assert WRK is not None
+    async with agents_running(2) as agents, gateway_of(agents) as world:
+        wrk = await asyncio.create_subprocess_exec(
+            WRK, "--threads", "1", "--connections", "16", "--duration", "1s", world.url + "/",
+            stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        page = (await wrk.communicate())[0].decode()
+        assert "Requests/sec" in page
+        assert "Non-2xx" not in page
+        assert "Socket errors" not in page
+        assert min(len(agent.done) for agent in agents) > 10
+        # wrk leaves without waiting for its last answers
+        await eventually(lambda: sum(each.active for each in world.route.pool.backends) == 0)
 
 
 async def test_load_report_sets_the_capacity_and_stays_inside() -> None:
