@@ -211,9 +211,10 @@ class PolicySpec(Model):
     )
     startup_deadline: PositiveDuration = Field(
         timedelta(minutes=10),
-        description="With `threshold`: how long replicas that were asked for but are not ready count "
-        "as capacity; beyond it they are taken for stuck. `demand` sizes the count that is asked for, "
-        "so replicas that are starting are never asked for twice.",
+        description="With `threshold`: how long replicas that were asked for but are not ready "
+        "count as capacity; beyond it they are taken for stuck. `demand` sizes the "
+        "count that is asked for, so replicas that are starting are never asked for "
+        "twice.",
     )
     prometheus: PrometheusSource = Field(
         PrometheusSource(), description="Where the metrics are read."
