@@ -9,7 +9,7 @@ import random
 import signal
 import socket
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -183,22 +183,26 @@ class Operator:
         lifecycle.add_login(handlers, api.login)
         policies.add_policies(handlers, self._loop.note)
         ready = asyncio.Event()
-        watching = asyncio.ensure_future(
-            kopf.operator(
-                registry=handlers,
-                settings=lifecycle.settings(),
-                clusterwide=not self._settings.namespaces,
-                namespaces=self._settings.namespaces,
-                stop_flag=self._stop,
-                ready_flag=ready,
-            )
+        # Not kopf.operator: in the end it waits for all other tasks of the process, which are not
+        # its own, and after five seconds cancels them.
+        tasks = await kopf.spawn_tasks(
+            registry=handlers,
+            settings=lifecycle.settings(),
+            clusterwide=not self._settings.namespaces,
+            namespaces=self._settings.namespaces,
+            stop_flag=self._stop,
+            ready_flag=ready,
         )
-        waiting = asyncio.ensure_future(ready.wait())
-        await asyncio.wait({watching, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
         catch_signals(self.stop)  # after kopf has set its own handlers
+        waiting = asyncio.ensure_future(ready.wait())
+        waiting.add_done_callback(self._note_watching)
+        try:
+            await _first_of(tasks)
+        finally:
+            waiting.cancel()
+
+    def _note_watching(self, _ready: object) -> None:
         self._unready = ""
-        await watching
 
     async def _lead(self, api: Api, targets: Targets, rivals: Rivals) -> None:
         """Do the operator's work while the Lease is held."""
@@ -269,7 +273,10 @@ class Operator:
 
 async def _together(*works: Coroutine[None, None, None]) -> None:
     """Run these until the first ends, then end the others; raise what that one raised."""
-    tasks = [asyncio.create_task(work) for work in works]
+    await _first_of([asyncio.create_task(work) for work in works])
+
+
+async def _first_of(tasks: Collection["asyncio.Task[None]"]) -> None:
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:

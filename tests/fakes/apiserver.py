@@ -154,6 +154,8 @@ class FakeApiServer:
     async def _answer(self, request: web.Request, asked: Asked) -> web.StreamResponse:
         if self.token and request.headers.get("Authorization") != f"Bearer {self.token}":
             raise RefusedError(401, "Unauthorized")
+        if request.path in {"/api", "/apis"}:
+            return self._groups()
         if not asked.plural:
             return self._discover(asked.group)
         served = next((it for it in self.served if it.plural == asked.plural), None)
@@ -166,11 +168,24 @@ class FakeApiServer:
         body = await request.json() if request.can_read_body else {}
         return web.json_response(self._act(served, asked, body))
 
+    def _groups(self) -> web.Response:
+        served = sorted({each.api_version for each in self.served})
+        groups = []
+        for name, _, version in (each.rpartition("/") for each in served if "/" in each):
+            versions = {"version": version}
+            groups.append({"name": name, "versions": [versions], "preferredVersion": versions})
+        return web.json_response({"versions": ["v1"], "groups": groups})
+
     def _discover(self, group: str) -> web.Response:
         entries = []
         for served in self.served:
             if served.api_version == group:
-                entry = {"kind": served.kind, "namespaced": served.namespaced}
+                entry = {
+                    "kind": served.kind,
+                    "namespaced": served.namespaced,
+                    "singularName": served.kind.lower(),
+                    "verbs": ["get", "list", "watch", "create", "update", "patch"],
+                }
                 entries.append({**entry, "name": served.plural})
                 if served.scale:
                     entries.append({**entry, "name": f"{served.plural}/scale", "kind": "Scale"})
@@ -232,18 +247,27 @@ class FakeApiServer:
         try:
             async with asyncio.timeout(float(request.query["timeoutSeconds"])):
                 while not cut.done():
-                    news = asyncio.create_task(self.objects.news.wait())
-                    if not self.frozen:
-                        since = await self._send_news(response, asked, since)
-                    await asyncio.wait(
-                        {news, cut}, timeout=self._bookmark_seconds, return_when="FIRST_COMPLETED"
-                    )
-                    news.cancel()
-        except TimeoutError:
-            pass
+                    since = await self._turn(response, asked, since, cut)
+        except (TimeoutError, ConnectionError):
+            pass  # its time is over, or nobody listens any more
         finally:
             cut.cancel()
         return response
+
+    async def _turn(
+        self, response: web.StreamResponse, asked: Asked, since: int, cut: "asyncio.Task[bool]"
+    ) -> int:
+        """Send what is new since then, and wait for more."""
+        news = asyncio.create_task(self.objects.news.wait())
+        try:
+            if not self.frozen:
+                since = await self._send_news(response, asked, since)
+            await asyncio.wait(
+                {news, cut}, timeout=self._bookmark_seconds, return_when="FIRST_COMPLETED"
+            )
+        finally:
+            news.cancel()
+        return since
 
     async def _send_news(self, response: web.StreamResponse, asked: Asked, since: int) -> int:
         if since < self.objects.forgotten:

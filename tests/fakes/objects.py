@@ -23,6 +23,7 @@ class Served:
 SERVED = (
     Served("v1", "secrets", "Secret"),
     Served("v1", "events", "Event"),
+    Served("v1", "namespaces", "Namespace", namespaced=False),
     Served("apps/v1", "deployments", "Deployment", ("replicas", "replicas")),
     Served("apps/v1", "statefulsets", "StatefulSet", ("replicas", "replicas")),
     Served("apps/v1", "controllerrevisions", "ControllerRevision"),
@@ -30,6 +31,12 @@ SERVED = (
     Served("example.dev/v1", "regions", "Region", namespaced=False),
     Served("autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler"),
     Served("coordination.k8s.io/v1", "leases", "Lease"),
+    Served(
+        "apiextensions.k8s.io/v1",
+        "customresourcedefinitions",
+        "CustomResourceDefinition",
+        namespaced=False,
+    ),
     Served("agentscaler.dev/v1alpha1", "agentscalingpolicies", "AgentScalingPolicy"),
 )
 SCALED_OBJECTS = Served("keda.sh/v1alpha1", "scaledobjects", "ScaledObject")

@@ -122,11 +122,13 @@ class Loop:
             asyncio.ensure_future(self._changed.wait()),
             asyncio.ensure_future(stop.wait()),
         ]
-        await asyncio.wait(
-            waiting, timeout=min(wait, _LONGEST_SECONDS), return_when=asyncio.FIRST_COMPLETED
-        )
-        for each in waiting:
-            each.cancel()
+        try:
+            await asyncio.wait(
+                waiting, timeout=min(wait, _LONGEST_SECONDS), return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            for each in waiting:
+                each.cancel()
         self._changed.clear()
 
 

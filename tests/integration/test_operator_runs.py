@@ -1,0 +1,201 @@
+"""The whole operator in this process: it starts, leads, scales, and ends without a trace."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from agentscaler import conventions
+from agentscaler.errors import LeadershipLostError, UsageError
+from tests.fakes.apiserver import Fault
+from tests.fakes.cluster import POLICY_STATUS, SCALE
+from tests.fakes.connected import until
+from tests.fakes.operated import Scene, staged
+
+LEASES = "leases"
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    async with staged(tmp_path) as made:
+        yield made
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    _, alive = await asyncio.wait(left, timeout=2) if left else ((), ())
+    assert not alive
+
+
+def has_scaled(scene: Scene, times: int = 1, name: str = "agent") -> bool:
+    past = scene.history(name)
+    return [each["outcome"] for each in past] == ["Applied"] * times
+
+
+async def test_operator_scales_and_tells_of_it(scene: Scene) -> None:
+    scene.agent(queue=20)
+    scene.policy()
+    await scene.lead()
+    await until(lambda: has_scaled(scene))
+    assert scene.replicas() == scene.history()[0]["to"] > 5
+    await until(lambda: len(scene.events("ScaledUp")) == 2)
+
+
+async def test_policies_are_followed_as_they_come_change_and_go(scene: Scene) -> None:
+    await scene.lead()
+    scene.agent(queue=200)
+    scene.policy(maxReplicas=3)
+    await until(lambda: scene.replicas() == 3)
+    scene.settle()
+    scene.policy(maxReplicas=7)
+    await until(lambda: scene.replicas() == 7)
+    scene.delete_policy()
+    scene.policy("other", scaleTargetRef={"name": "agent"}, maxReplicas=9)
+    await until(lambda: scene.replicas() == 9)
+
+
+async def test_target_that_comes_later_is_taken_up(scene: Scene) -> None:
+    scene.policy()
+    await scene.lead()
+    await until(lambda: scene.status().get("reason") == "TargetNotFound")
+    scene.agent(queue=20)
+    await until(lambda: has_scaled(scene))
+
+
+async def test_only_followed_namespaces_are_scaled(scene: Scene) -> None:
+    scene.agent(queue=20)
+    scene.policy()
+    running = await scene.lead(namespaces=("elsewhere",))
+    await running.stop()
+    assert scene.status() == {}
+
+
+async def test_stopped_operator_gives_the_lease_back_and_leaves_nothing(scene: Scene) -> None:
+    scene.agent(queue=20)
+    scene.policy()
+    running = await scene.lead()
+    await until(lambda: has_scaled(scene))
+    assert scene.holder() == running.identity
+    await running.stop()
+    assert scene.holder() == ""
+    assert scene.server.objects.all(LEASES)
+
+
+async def test_what_was_begun_is_ended_before_the_stop(scene: Scene) -> None:
+    scene.agent(queue=20)
+    scene.policy()
+    running = scene.start()
+    scene.server.on_request = lambda verb, what: (
+        running.operator.stop() if (verb, what) == ("get", SCALE) else None
+    )
+    await running.task
+    assert has_scaled(scene)
+    assert scene.replicas() == scene.history()[0]["to"]
+    assert scene.holder() == ""
+    assert scene.server.requests[-1] == ("update", LEASES)
+
+
+async def test_standby_that_is_stopped_never_writes(scene: Scene) -> None:
+    await scene.lead()
+    standby = scene.start()
+    await until(lambda: scene.server.count("watch", conventions.PLURAL) == 2)
+    holder = scene.holder()
+    await standby.stop()
+    assert scene.holder() == holder != standby.identity
+
+
+async def test_one_of_two_operators_writes_and_the_other_takes_over_warm(scene: Scene) -> None:
+    scene.agent(queue=20)
+    scene.policy(threshold={"scaleUp": {"cooldown": "1h"}})
+    first = await scene.lead()
+    standby = scene.start()
+    await until(lambda: has_scaled(scene))
+    await until(lambda: scene.server.count("watch", conventions.PLURAL) == 2)
+    assert (standby.is_leading, scene.writes().count(("patch", SCALE))) == (False, 1)
+    await first.stop()
+    await until(lambda: standby.is_leading)
+    assert scene.holder() == standby.identity
+    before = len(scene.writes())
+    decisions = standby.operator._telemetry.decisions
+    await until(lambda: decisions._value.get() >= 2)
+    # It knows from the record that the scaling was, and when: nothing is scaled or told again.
+    assert has_scaled(scene)
+    assert ("patch", SCALE) not in scene.writes()[before:]
+    assert len(scene.events("ScaledUp")) == 2
+
+
+async def test_operator_that_lost_the_lease_ends_and_writes_no_more(scene: Scene) -> None:
+    scene.agent(queue=20)
+    scene.policy()
+    running = await scene.lead()
+    await until(lambda: has_scaled(scene))
+    (lease,) = scene.server.objects.all(LEASES).values()
+    scene.server.objects.put(
+        LEASES, {**lease, "spec": {**lease["spec"], "holderIdentity": "thief"}}
+    )
+    with pytest.raises(LeadershipLostError, match="held by thief"):
+        async with asyncio.timeout(10):
+            await running.task
+    before = len(scene.writes())
+    scene.settle()
+    scene.load(queue=90)
+    await asyncio.sleep(0.1)
+    assert scene.writes()[before:] == []
+    assert scene.holder() == "thief"
+
+
+async def test_event_that_was_not_sent_is_sent_by_the_next_leader(scene: Scene) -> None:
+    scene.agent(queue=20)
+    scene.policy()
+    lost = Fault("create", "events", times=-1)
+    scene.server.faults.append(lost)
+    first = await scene.lead()
+    await until(lambda: has_scaled(scene))
+    await first.stop()
+    assert scene.events("ScaledUp") == []
+    scene.server.faults.clear()
+    await scene.lead()
+    await until(lambda: len(scene.events("ScaledUp")) == 2)
+    assert all(scene.history()[0]["id"] in told["message"] for told in scene.events("ScaledUp"))
+
+
+async def test_operator_that_cannot_take_over_yet_can_be_stopped(scene: Scene) -> None:
+    scene.policy()
+    running = scene.start()
+    fault = Fault("list", conventions.PLURAL, times=-1, status=403)
+    scene.server.faults.append(fault)
+    await until(lambda: scene.holder() == running.identity)
+    await running.stop()
+    assert scene.holder() == ""
+
+
+async def test_failing_api_server_is_outlived(scene: Scene) -> None:
+    scene.agent(queue=20)
+    scene.policy()
+    await scene.lead()
+    await until(lambda: has_scaled(scene))
+    scene.settle()
+    scene.load(queue=150)
+    await scene.server.stop()
+    await asyncio.sleep(1.5)  # a poll or two
+    await scene.server.start()
+    await until(lambda: has_scaled(scene, times=2), 15)
+    assert scene.replicas() == scene.history()[0]["to"]
+
+
+async def test_taken_port_ends_the_operator_in_one_sentence(scene: Scene) -> None:
+    taken = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
+    running = scene.start(port=taken.sockets[0].getsockname()[1])
+    with pytest.raises(UsageError, match="cannot listen"):
+        await running.task
+    taken.close()
+    await taken.wait_closed()
+
+
+async def test_status_is_patched_only_by_the_leader(scene: Scene) -> None:
+    scene.agent(active=1)
+    scene.policy()
+    await scene.lead()
+    standbys = [scene.start() for _ in range(2)]
+    await until(lambda: scene.status().get("conditions"))
+    await until(lambda: scene.server.count("watch", conventions.PLURAL) == 3)
+    assert not any(each.is_leading for each in standbys)
+    assert scene.server.count("patch", POLICY_STATUS) <= 2
