@@ -8,6 +8,8 @@ PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Compiled test modules save some three of fifteen seconds of each run of the unit tests.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help:  ## List the verbs
@@ -53,11 +55,16 @@ lock: $(READY)  ## Pin all dependencies anew, with hashes
 demo: $(READY)  ## Scale agents over a day of load, live, in three minutes (KEEP=1 leaves it running)
 	@$(BIN)/python -m tests.demo $(if $(PICTURE),--chart $(PICTURE))
 
+# Decided without input or output, hence provable to the last branch by unit tests alone.
+PURE := */api/*,*/forecast/*,*/decide/*,*/analyze/*,*/gateway/routing/*
+
 .PHONY: test
 test: $(READY)  ## All tests: unit, contract, integration, and end to end on a real control plane
 	@$(BIN)/python -m tests.bed build
 	$(BIN)/coverage erase
-	$(BIN)/pytest -m "not bench" --cov --cov-report=term
+	$(BIN)/pytest tests/unit --numprocesses=auto --cov --cov-report= --cov-fail-under=0
+	$(BIN)/coverage report --include='$(PURE)' --fail-under=100
+	$(BIN)/pytest -m "not bench" --ignore=tests/unit --cov --cov-append --cov-report=term
 
 .PHONY: e2e
 e2e: $(READY)  ## End-to-end tests alone (CLUSTER=local|kind|current)
@@ -66,7 +73,7 @@ e2e: $(READY)  ## End-to-end tests alone (CLUSTER=local|kind|current)
 
 .PHONY: unit
 unit: $(READY)  ## Unit tests: no network, no cluster, seconds
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest tests/unit --numprocesses=auto
 
 .PHONY: crds
 crds: $(READY)  ## Write the CRD anew, for kubectl and for the chart

@@ -5,7 +5,7 @@ from math import isfinite
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agentscaler.api.policy import Method
@@ -32,7 +32,6 @@ def assert_alike(one: Outlook, other: Outlook) -> None:
     assert one.trusted == other.trusted
 
 
-@settings(max_examples=40, deadline=None)
 @given(series, METHODS, AHEAD, st.integers(0, 90))
 def test_outlook_is_finite_and_ordered_for_any_load(
     loads: list[float], method: Method, ahead: timedelta, over: int
@@ -45,13 +44,11 @@ def test_outlook_is_finite_and_ordered_for_any_load(
     assert told.message
 
 
-@settings(max_examples=40, deadline=None)
 @given(series, METHODS)
 def test_same_loads_give_the_same_outlook(loads: list[float], method: Method) -> None:
     assert outlook_of(loads, method=method) == outlook_of(loads, method=method)
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.lists(st.one_of(st.floats(1, 1000), st.just(NAN)), max_size=60), METHODS)
 def test_outlook_scales_with_the_load(loads: list[float], method: Method) -> None:
     small, large = (outlook_of([factor * x for x in loads], method=method) for factor in (1, 16))
@@ -60,7 +57,6 @@ def test_outlook_scales_with_the_load(loads: list[float], method: Method) -> Non
     assert large.trusted == small.trusted
 
 
-@settings(max_examples=40, deadline=None)
 @given(series, series, METHODS)
 def test_rows_do_not_influence_each_other(
     loads: list[float], others: list[float], method: Method
@@ -74,7 +70,6 @@ def test_rows_do_not_influence_each_other(
     assert_alike(bank.outlook(row, now, 5 * SECOND), outlook_of(loads, method=method))
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.lists(samples, min_size=1, max_size=300), METHODS, st.integers(0, 40))
 def test_history_leads_to_where_live_samples_do(
     loads: list[float], method: Method, silence: int

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agentscaler.api.policy import Method
@@ -38,7 +38,6 @@ def by_the_book(loads: Doubles, ahead: int) -> float:
     return float(np.mean(close or [x for _, x in past[-10:]]))
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.integers(10, 500), st.integers(0, 30), st.integers(0, 2**32 - 1))
 def test_mean_is_that_of_an_hour_around_the_same_time(length: int, ahead: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

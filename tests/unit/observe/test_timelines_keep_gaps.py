@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agentscaler.observe import timelines
@@ -36,7 +36,6 @@ def test_span_shorter_than_a_step_is_one_step() -> None:
     assert Timeline.back(NOON, timedelta(seconds=5), MINUTE).count == 1
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.integers(1, 30_000), st.integers(0, 500))
 def test_spans_cover_every_step_once_and_are_never_too_large(count: int, agents: int) -> None:
     line = Timeline.back(NOON, count * MINUTE, MINUTE)

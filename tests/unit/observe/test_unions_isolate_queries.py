@@ -4,7 +4,7 @@ from typing import Any, cast
 from urllib.parse import quote_plus
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agentscaler.decide.snapshot import Missing, Why
@@ -48,7 +48,6 @@ def test_unknown_dialects_and_suspects_go_out_alone_and_last() -> None:
     assert batches == [(vector("a"), vector("b")), (Custom("odd"),), (vector("bad"),)]
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(1, 2048), max_size=40), st.sampled_from(["sum(up)", '{"ü"}', " \n"]))
 def test_no_union_is_too_long_for_an_ingress(lengths: list[int], text: str) -> None:
     queries = [(text * length)[:length] for length in lengths]
@@ -105,7 +104,6 @@ class Asking:
 REFUSED = BadQueryError("found duplicate series")
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.integers(1, 60), st.sets(st.integers(0, 59)))
 async def test_exactly_the_refused_queries_are_missing(total: int, bad: set[int]) -> None:
     values: dict[str, list[Any] | SourceError] = {

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agentscaler.api.signals import SignalName
@@ -21,8 +21,6 @@ ANYTHING = st.recursive(
     ),
     max_leaves=8,
 )
-# Each example is a whole status, big and varied in itself; a busy machine may take its time.
-FEW = settings(max_examples=30, deadline=None)
 FIELDS = [field.alias or name for name, field in PolicyStatus.model_fields.items()]
 
 
@@ -43,7 +41,6 @@ def standing() -> PolicyStatus:
     return composing.decided(PolicyStatus(), policy(), seen(), decided(policy(), seen()), FACTS)
 
 
-@FEW
 @given(statuses)
 def test_status_reads_back_as_it_was_written(written: PolicyStatus) -> None:
     recorded = status.read(status.dump(written))
@@ -51,7 +48,6 @@ def test_status_reads_back_as_it_was_written(written: PolicyStatus) -> None:
     assert recorded.dropped == ()
 
 
-@FEW
 @given(statuses, statuses)
 def test_patch_turns_the_old_document_into_the_new_one(
     old: PolicyStatus, new: PolicyStatus
@@ -59,40 +55,34 @@ def test_patch_turns_the_old_document_into_the_new_one(
     assert merged(status.dump(old), status.patch(old, new)) == status.dump(new)
 
 
-@FEW
 @given(statuses)
 def test_patch_is_empty_when_nothing_changed(same: PolicyStatus) -> None:
     assert status.patch(same, same) == {}
 
 
-@FEW
 @given(statuses, statuses)
 def test_material_change_makes_a_patch(old: PolicyStatus, new: PolicyStatus) -> None:
     if status.is_material(old, new):
         assert status.patch(old, new)
 
 
-@FEW
 @given(statuses, statuses)
 def test_heartbeat_writes_whatever_differs(old: PolicyStatus, new: PolicyStatus) -> None:
     differs = old.model_copy(update={"last_update_time": new.last_update_time}) != new
     assert status.is_material(old, new, age=status.HEARTBEAT) is differs
 
 
-@FEW
 @given(statuses)
 def test_unchanged_status_is_never_material(same: PolicyStatus) -> None:
     assert not status.is_material(same, same, age=timedelta(days=1))
 
 
-@FEW
 @given(ANYTHING | st.dictionaries(st.sampled_from(FIELDS), ANYTHING, max_size=5))
 def test_foreign_status_never_raises(raw: object) -> None:
     recorded = status.read(raw)
     status.dump(recorded.status)
 
 
-@FEW
 @given(statuses, st.sampled_from(FIELDS), ANYTHING)
 def test_damage_of_one_field_spares_the_others(
     written: PolicyStatus, field: str, damage: object

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agentscaler.runtime.caching import Cache
@@ -58,7 +58,6 @@ def test_none_can_be_kept() -> None:
     assert cache.stats().hits == 1
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.lists(st.integers(0, 50), max_size=100))
 def test_cache_never_exceeds_its_bound(keys: list[int]) -> None:
     cache = Cache[int](max_entries=5, clock=ManualClock())

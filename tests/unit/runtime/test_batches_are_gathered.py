@@ -5,7 +5,7 @@ import random
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agentscaler.runtime.batching import Batcher, BatchOptions
@@ -226,7 +226,6 @@ def test_adaptive_size_stays_within_its_bounds(size: int, pending: int, seconds:
     assert wanted >= size or seconds > 1
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32))
 def test_every_caller_gets_its_own_result_under_random_cancellation(seed: int) -> None:
     async def storm() -> None:

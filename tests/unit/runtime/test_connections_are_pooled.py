@@ -5,7 +5,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agentscaler.runtime.errors import PoolError, PoolTimeoutError, ShuttingDownError
@@ -340,7 +340,6 @@ async def test_cancellation_during_the_check_closes_the_connection() -> None:
         assert (pool.stats().created, exchange.open_lines) == (0, 0)
 
 
-@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32), most=st.integers(1, 4))
 def test_counts_are_right_under_random_failures_and_cancellation(seed: int, most: int) -> None:
     async def storm() -> None:

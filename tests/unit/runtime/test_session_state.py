@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agentscaler.runtime import state
@@ -161,7 +161,6 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.dictionaries(st.text(), json_values))
 def test_state_reads_back_as_it_was_written(data: dict[str, Any]) -> None:
     assert state.decode(state.encode(data, 10**6)) == data
