@@ -24,7 +24,7 @@ class AgentscalerError(Exception):
     """Root of all errors raised on purpose."""
 
 
-class InvalidPolicyError(AgentscalerError):
+class InvalidPolicyError(AgentscalerError, ValueError):
     """A manifest that cannot be followed; each problem names its field and the fix."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:

@@ -43,6 +43,7 @@ PARTS = {
     ("runtime", "redis"): ["agentscaler.runtime"],
     ("gateway",): ["agentscaler.gateway"],
     ("operator",): ["agentscaler.api", "agentscaler.forecast", "agentscaler.decide",
+                    "agentscaler.simulate",
                     "agentscaler.analyze", "agentscaler.observe", "agentscaler.act",
                     "agentscaler.report", "agentscaler.control", "agentscaler.handlers",
                     "agentscaler.cli"],

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from agentscaler.analyze import pitfalls, timetables
 from agentscaler.api import crd
-from agentscaler.api.misfits import misfits
+from agentscaler.api.misfits import misfits, without_nulls
 from agentscaler.api.policy import PolicySpec, problems_of
 from agentscaler.api.problems import Problem
 from agentscaler.conventions import API_VERSION, GROUP, KIND
@@ -48,7 +48,7 @@ def check(
     if errors := [*_head(manifest), *misfits(manifest, crd.resource_schema())]:
         return tuple(Finding(Severity.ERROR, error) for error in errors)
     try:
-        spec = PolicySpec.model_validate(_without_nulls(manifest.get("spec", {})))
+        spec = PolicySpec.model_validate(without_nulls(manifest.get("spec", {})))
     except ValidationError as exc:
         return tuple(Finding(Severity.ERROR, problem) for problem in problems_of(exc))
     found = [
@@ -76,12 +76,3 @@ def _head(manifest: Mapping[str, Any]) -> list[Problem]:
     ):
         found.append(Problem(("metadata", "name"), "is missing: give the policy a name"))
     return found
-
-
-def _without_nulls(value: Any) -> Any:
-    """Drop nulls as the API server does before it fills in defaults."""
-    if isinstance(value, Mapping):
-        return {key: _without_nulls(part) for key, part in value.items() if part is not None}
-    if isinstance(value, list):
-        return [_without_nulls(part) for part in value]
-    return value

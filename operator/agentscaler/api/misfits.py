@@ -41,6 +41,15 @@ def misfits(value: Any, schema: Schema, path: Path = ()) -> Iterator[Problem]:
         yield from _fields(value, schema, path)
 
 
+def without_nulls(value: Any) -> Any:
+    """Drop nulls as the API server does before it fills in defaults."""
+    if isinstance(value, Mapping):
+        return {key: without_nulls(part) for key, part in value.items() if part is not None}
+    if isinstance(value, list):
+        return [without_nulls(part) for part in value]
+    return value
+
+
 def _fields(value: Mapping[str, Any], schema: Schema, path: Path) -> Iterator[Problem]:
     if "properties" not in schema:
         return  # metadata, which the API server knows better

@@ -13,7 +13,6 @@ from typing import Final
 
 from agentscaler.act.client import Api
 from agentscaler.api.policy import Mode, Policy
-from agentscaler.api.signals import SignalName
 from agentscaler.api.status import Outcome, PolicyStatus
 from agentscaler.clock import Clock
 from agentscaler.control import scaling
@@ -24,7 +23,7 @@ from agentscaler.control.registry import Entry
 from agentscaler.control.standing import Judge, Unknown, Workable, reference_of
 from agentscaler.decide import engine, work
 from agentscaler.decide.decision import Decision, Direction, carried_out
-from agentscaler.decide.snapshot import Missing, Snapshot
+from agentscaler.decide.snapshot import Snapshot
 from agentscaler.errors import ClusterError, ConflictError, LeadershipLostError
 from agentscaler.observe.observer import Observer
 from agentscaler.observe.readings import Readings
@@ -132,7 +131,7 @@ class Cycle:
         parts.telemetry.queries.labels(outcome="sent").inc(seen.queries)
         for policy in policies:
             parts.forecasts.follow(policy)
-        loads = ((key, _load(readings)) for key, readings in seen.readings.items())
+        loads = ((key, work.load(readings.signals)) for key, readings in seen.readings.items())
         parts.forecasts.note(now, {key: load for key, load in loads if load is not None})
         return seen.readings
 
@@ -214,15 +213,6 @@ def _start_clock(entry: Entry, current: int) -> None:
         entry.memory = replace(entry.memory, last_up=at)
     else:
         entry.memory = replace(entry.memory, last_down=at)
-
-
-def _load(seen: Readings) -> float | None:
-    """Give the slots that are busy or waited for; None where that is not known."""
-    active = seen.signals.get(SignalName.ACTIVE_REQUESTS, work.NOT_ASKED)
-    queued = seen.signals.get(SignalName.QUEUE_DEPTH, work.NOT_ASKED)
-    if isinstance(active, Missing) or isinstance(queued, Missing):
-        return None
-    return active + queued
 
 
 def _target_text(policy: Policy) -> str:

@@ -4,22 +4,22 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
-from agentscaler.api.policy import Method, Policy, PredictionMode
+from agentscaler.api.policy import Policy, PredictionMode
 from agentscaler.clock import Clock
+from agentscaler.forecast import rows
 from agentscaler.forecast.bank import Bank
 from agentscaler.forecast.outlook import Outlook
 from agentscaler.forecast.rhythm import Rhythm
+from agentscaler.forecast.rows import Shape
 from agentscaler.observe.credentials import Credentials
 from agentscaler.observe.recorded import Recorder, Series
 from agentscaler.observe.sources import SecretKey
 from agentscaler.report import logs
 
-_UNKNOWN_LEAD: Final = timedelta(seconds=60)
-_TIME_OF_DAY_LEAD: Final = timedelta(minutes=15)
 _AT_ONCE: Final = 200  # policies; 8 days of minutes of that many are 40 MB while they are read
 _TRIES: Final = 5
 _MOST_SEASONS: Final = 8  # older ones weigh next to nothing
@@ -27,16 +27,6 @@ _PAUSE_SECONDS: Final = 60.0
 _LOG: Final = logs.logger("agentscaler.forecasts")
 
 Secrets = Callable[[], Mapping[SecretKey, Credentials]]
-
-
-class _Shape(NamedTuple):
-    """What a row of the bank is made for; a policy that wants another gets a new row."""
-
-    season: timedelta
-    polling: timedelta
-    quantile: float
-    method: Method
-    history: timedelta
 
 
 class Forecasts:
@@ -51,7 +41,7 @@ class Forecasts:
         self._secrets = secrets
         self._clock = clock
         self._bank = Bank()
-        self._rows: dict[str, tuple[_Shape, int]] = {}
+        self._rows: dict[str, tuple[Shape, int]] = {}
         self._outlooks: dict[str, Outlook] = {}
         self._without_history: dict[str, Policy] = {}
         self._tries: dict[str, int] = {}
@@ -62,20 +52,14 @@ class Forecasts:
 
     def follow(self, policy: Policy) -> None:
         """Have a row for the policy, of the shape that its spec asks for."""
-        shape = _shape(policy)
+        shape = rows.shape_of(policy.spec)
         known = self._rows.get(policy.key)
         if self._is_busy or (known is not None and known[0] == shape):
             return
         self.forget(policy.key)
         if policy.spec.prediction.mode is PredictionMode.OFF:
             return
-        row = self._bank.add(
-            season=shape.season,
-            polling=shape.polling,
-            quantile=shape.quantile,
-            method=shape.method,
-        )
-        self._rows[policy.key] = shape, row
+        self._rows[policy.key] = shape, rows.open_row(self._bank, shape)
         self._without_history[policy.key] = policy
         self._wanted.set()
 
@@ -102,7 +86,7 @@ class Forecasts:
         if known is None or policy.spec.prediction.mode is PredictionMode.OFF:
             return None
         if not self._is_busy:
-            ahead = lookahead(policy, lead)
+            ahead = rows.lookahead(policy.spec, lead)
             self._outlooks[policy.key] = self._bank.outlook(known[1], now, ahead)
         return self._outlooks.get(policy.key)
 
@@ -123,21 +107,21 @@ class Forecasts:
                 self._wanted.set()
 
     async def _fill(self, batch: list[Policy]) -> None:
-        now, shape = self._clock.now(), _shape(batch[0])
+        now, shape = self._clock.now(), rows.shape_of(batch[0].spec)
         asked_for = {policy.key: self._rows.get(policy.key) for policy in batch}
         found = await self._fetch(batch, now, shape)
         self._count_tries(batch, found)
         # A policy that went, or wants another shape since, has no use for this history.
-        rows = {
+        handles = {
             key: known[1]
             for key in found
             if (known := self._rows.get(key)) is not None and known is asked_for[key]
         }
-        if rows:
-            await self._work_in(rows, found, now)
+        if handles:
+            await self._work_in(handles, found, now)
 
     async def _fetch(
-        self, batch: list[Policy], now: datetime, shape: _Shape
+        self, batch: list[Policy], now: datetime, shape: Shape
     ) -> Mapping[str, Series]:
         return await self._recorder.fetch_history(
             batch,
@@ -163,13 +147,15 @@ class Forecasts:
             self._bank.remove(self._left.pop())
 
     async def _work_in(
-        self, rows: Mapping[str, int], found: Mapping[str, Series], now: datetime
+        self, handles: Mapping[str, int], found: Mapping[str, Series], now: datetime
     ) -> None:
         times = next(iter(found.values())).times
-        loads = np.stack([found[key].loads for key in rows])
+        loads = np.stack([found[key].loads for key in handles])
         self._is_busy = True
         try:
-            await asyncio.to_thread(self._bank.backfill, list(rows.values()), times, loads, now=now)
+            await asyncio.to_thread(
+                self._bank.backfill, list(handles.values()), times, loads, now=now
+            )
         finally:
             self._is_busy = False
             self._clear_out()
@@ -178,32 +164,11 @@ class Forecasts:
             self._waiting.clear()
 
 
-def lookahead(policy: Policy, lead: timedelta | None) -> timedelta:
-    """Give how far ahead a policy looks: as set, else its method's, else the time of a start."""
-    prediction = policy.spec.prediction
-    if prediction.lookahead is not None:
-        return prediction.lookahead
-    if prediction.method is Method.TIME_OF_DAY:
-        return _TIME_OF_DAY_LEAD
-    return lead or _UNKNOWN_LEAD
-
-
-def _shape(policy: Policy) -> _Shape:
-    prediction = policy.spec.prediction
-    return _Shape(
-        prediction.season,
-        policy.spec.polling_interval,
-        prediction.quantile,
-        prediction.method,
-        prediction.history,
-    )
-
-
 def _batches(policies: Iterable[Policy]) -> Iterator[list[Policy]]:
     """Give policies that want the same stretch of time, some at a time."""
-    alike: defaultdict[_Shape, list[Policy]] = defaultdict(list)
+    alike: defaultdict[Shape, list[Policy]] = defaultdict(list)
     for policy in policies:
-        alike[_shape(policy)].append(policy)
+        alike[rows.shape_of(policy.spec)].append(policy)
     for group in alike.values():
         for first in range(0, len(group), _AT_ONCE):
             yield group[first : first + _AT_ONCE]

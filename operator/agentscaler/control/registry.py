@@ -14,8 +14,8 @@ from typing import Any
 from agentscaler.act.places import Kind, TargetKey
 from agentscaler.api.policy import Policy, parse_policy
 from agentscaler.api.status import PolicyStatus
-from agentscaler.control.leadtime import LeadTime
 from agentscaler.decide.decision import Memory
+from agentscaler.decide.leadtime import LeadTime
 from agentscaler.errors import InvalidPolicyError
 from agentscaler.quantities import parse_duration, parse_quantity
 from agentscaler.report import status as statuses

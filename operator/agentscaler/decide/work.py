@@ -3,7 +3,7 @@
 Every quantity here is a reading: a number, or the reason why it is not known.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import ceil
 from typing import Final, TypeAlias
@@ -38,6 +38,15 @@ def signal(seen: Snapshot, name: SignalName) -> Reading:
     ):
         return 0.0
     return reading
+
+
+def load(signals: Mapping[SignalName, Reading]) -> float | None:
+    """Give the slots that are busy or waited for; None where that is not known."""
+    active = signals.get(SignalName.ACTIVE_REQUESTS, NOT_ASKED)
+    queued = signals.get(SignalName.QUEUE_DEPTH, NOT_ASKED)
+    if isinstance(active, Missing) or isinstance(queued, Missing):
+        return None
+    return active + queued
 
 
 def slots_per_replica(policy: PolicySpec, seen: Snapshot, memory: Memory) -> Reading:

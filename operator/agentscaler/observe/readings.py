@@ -60,11 +60,15 @@ def without_source(wants: Wants, missing: Missing) -> Readings:
     )
 
 
-def _read(want: Want, wants: Wants, answers: Answers) -> Reading:
-    reading = _look_up(want.source, wants, answers)
+def meant(want: Want, reading: Reading) -> Reading:
+    """Take a reading as its policy means it: that nothing was found may stand for zero."""
     if want.empty is EmptyResult.ZERO and isinstance(reading, Missing) and reading.why is Why.EMPTY:
         return 0.0
     return reading
+
+
+def _read(want: Want, wants: Wants, answers: Answers) -> Reading:
+    return meant(want, _look_up(want.source, wants, answers))
 
 
 def _look_up(source: Source, wants: Wants, answers: Answers) -> Reading:

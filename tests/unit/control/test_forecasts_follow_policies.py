@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from agentscaler.api.policy import Policy
-from agentscaler.control.forecasts import Forecasts, lookahead
+from agentscaler.control.forecasts import Forecasts
 from agentscaler.forecast.bank import Bank
 from agentscaler.forecast.outlook import Outlook
+from agentscaler.forecast.rows import lookahead
 from agentscaler.observe.credentials import Credentials
 from agentscaler.observe.recorded import Recorder, Series
 from agentscaler.observe.sources import NO_SECRETS, SecretKey
@@ -193,7 +194,7 @@ def test_lookahead_is_as_set_or_as_long_as_a_start(
     prediction: dict[str, str], lead: float | None, ahead: float
 ) -> None:
     known = None if lead is None else timedelta(seconds=lead)
-    assert lookahead(observing(**prediction), known).total_seconds() == ahead
+    assert lookahead(observing(**prediction).spec, known).total_seconds() == ahead
 
 
 async def test_history_is_worked_in() -> None:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from agentscaler.control.leadtime import LeadTime
+from agentscaler.decide.leadtime import LeadTime
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
