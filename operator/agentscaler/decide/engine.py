@@ -72,8 +72,10 @@ def _fold(
 def _remember(policy: PolicySpec, seen: Snapshot, memory: Memory, advice: int) -> Memory:
     failed = bool(safety.unknown(policy, seen, memory))
     return replace(
-        work.remember(policy, seen, memory),
+        memory,
         since=memory.since or seen.now,
         advices=pacing.advised(policy, seen, memory, advice),
         failures=memory.failures + 1 if failed else 0,
+        slots_per_replica=work.learned_slots(policy, seen, memory),
+        ready=seen.replicas.ready,
     )

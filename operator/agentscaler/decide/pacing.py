@@ -1,14 +1,16 @@
 """How fast the count may move: stabilization, cooldowns, steps."""
 
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from agentscaler.api.policy import PolicySpec
 from agentscaler.api.strategies import Demand, Threshold
 from agentscaler.decide.decision import Advice, Memory, Step
 from agentscaler.decide.snapshot import Snapshot
-from agentscaler.quantities import format_duration
+from agentscaler.quantities import format_duration, format_time
 
 _DEFAULT = Demand()
+_HEIGHT = attrgetter("replicas", "at")
 
 
 def stabilize(wanted: int, policy: PolicySpec, seen: Snapshot, memory: Memory) -> Step | None:
@@ -18,9 +20,10 @@ def stabilize(wanted: int, policy: PolicySpec, seen: Snapshot, memory: Memory) -
     if pace is None or wanted >= current:
         return None
     window = pace.scale_down.cooldown
+    since = seen.now - window
     highest = max(
-        (advice for advice in memory.advices if advice.at > seen.now - window),
-        key=lambda advice: (advice.replicas, advice.at),
+        (advice for advice in memory.advices if advice.at > since),
+        key=_HEIGHT,
         default=Advice(seen.now, wanted),
     )
     held = min(max(wanted, highest.replicas), current)
@@ -31,9 +34,9 @@ def stabilize(wanted: int, policy: PolicySpec, seen: Snapshot, memory: Memory) -
         wanted,
         held,
         "Stabilizing",
-        f"{highest.replicas} were needed at {highest.at:%H:%M:%S}, less than "
+        f"{highest.replicas} were needed at {format_time(highest.at)}, less than "
         f"{format_duration(window)} ago",
-        hint=f"falls from {highest.at + window:%H:%M:%S} on, unless the need rises again",
+        hint=f"falls from {format_time(highest.at + window)} on, unless the need rises again",
     )
 
 
@@ -115,5 +118,5 @@ def _hold(way: str, wanted: int, current: int, until: datetime) -> Step:
         current,
         "CoolingDown",
         f"the last scale-{way} is too recent",
-        hint=f"may scale {way} from {until:%H:%M:%S} on",
+        hint=f"may scale {way} from {format_time(until)} on",
     )

@@ -4,7 +4,6 @@ Every quantity here is a reading: a number, or the reason why it is not known.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from math import ceil
 from typing import Final, TypeAlias
 
@@ -69,15 +68,14 @@ def _measured_slots(seen: Snapshot) -> float | None:
     return capacity / seen.replicas.ready
 
 
-def remember(policy: PolicySpec, seen: Snapshot, memory: Memory) -> Memory:
-    """Keep the slots of a replica, for when no replica can tell.
+def learned_slots(policy: PolicySpec, seen: Snapshot, memory: Memory) -> float | None:
+    """Give the slots of a replica to be remembered, for when no replica can tell.
 
     Metrics trail the cluster by a scrape, so a measurement counts only once the number of ready
     replicas has stood still for one decision.
     """
     slots = slots_per_replica(policy, seen, memory)
-    known = memory.slots_per_replica if isinstance(slots, Missing) else slots
-    return replace(memory, slots_per_replica=known, ready=seen.replicas.ready)
+    return memory.slots_per_replica if isinstance(slots, Missing) else slots
 
 
 def capacity(policy: PolicySpec, seen: Snapshot, memory: Memory) -> Reading:

@@ -1,6 +1,7 @@
 """What the mixture says at present: worked out for all rows at once, read one row at a time."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -66,8 +67,8 @@ class Verdicts:
         points = [ahead]
         if over > 0:
             points += [*(point for point in _AHEAD if ahead < point < last), last]
-        expected = max(np.interp(points, _AHEAD, self.expected[:, slot]).tolist())
-        upper = max(np.interp(points, _AHEAD, self.upper[:, slot]).tolist())
+        expected = max(_between(self.expected[:, slot].tolist(), points))
+        upper = max(_between(self.upper[:, slot].tolist(), points))
         trusted, why = self._trust(slot, bisect_left(_BETWEEN, ahead))
         return View(expected, max(expected, upper), trusted, why)
 
@@ -88,3 +89,18 @@ class Verdicts:
         rival = _NAIVE[shares.index(share)]
         trusted = bool(self.trusted[horizon, slot])
         return trusted, f"its loss is {share:.2f} times that of {rival}, the best naive forecast"
+
+
+def _between(loads: list[float], points: list[float]) -> Iterator[float]:
+    """Read the line through the loads of the horizons; beyond its ends it is level.
+
+    In Python, because for one row `np.interp` takes five times as long.
+    """
+    for point in points:
+        after = bisect_right(_AHEAD, point)
+        if after in {0, len(_AHEAD)}:
+            yield loads[min(after, len(loads) - 1)]
+            continue
+        left, right = _AHEAD[after - 1], _AHEAD[after]
+        low, high = loads[after - 1], loads[after]
+        yield low + (high - low) * (point - left) / (right - left)

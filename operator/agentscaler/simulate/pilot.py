@@ -22,11 +22,10 @@ from agentscaler.decide.decision import Decision, Direction, Memory, carried_out
 from agentscaler.decide.leadtime import LeadTime
 from agentscaler.decide.snapshot import Missing, Reading, Replicas, Snapshot, Why
 from agentscaler.errors import InvalidPolicyError
-from agentscaler.forecast import rows
-from agentscaler.forecast.bank import Bank
 from agentscaler.forecast.outlook import Outlook
 from agentscaler.observe import answers, asks, readings
 from agentscaler.observe.asks import Want
+from agentscaler.simulate.foresight import Foresight
 
 READINGS: Final = {
     SignalName.QUEUE_DEPTH: "queueDepth",
@@ -42,6 +41,7 @@ READINGS: Final = {
 """The names by which `Pilot.decide` takes the signals."""
 RATE_LIMITED: Final = "rateLimitedRatio"
 
+_PLAIN: Final = frozenset({int, float})
 _NOT_GIVEN: Final = Missing(Why.EMPTY, "no reading is given")
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _END_OF_TIME: Final = datetime(9990, 1, 1, tzinfo=UTC).timestamp()
@@ -77,8 +77,7 @@ class Pilot:
         self.policy: Final = _policy(spec)
         self._wants: Final = asks.wants_of(self.policy)
         self._names: Final = _names(self.policy)
-        self._bank: Final = Bank()
-        self._row: Final = _open_row(self._bank, self.policy.spec)
+        self._foresight: Final = _foresight(self.policy.spec)
         self._memory = Memory()
         self._lead_time: Final = LeadTime()
         self._now = _EPOCH
@@ -115,7 +114,7 @@ class Pilot:
         gates = _named("gates.", readings, wants.gates)
         # Whatever is wrong was refused above; from here on things change.
         self._watch(moment, replicas.current, replicas.ready)
-        outlook = self._look(work.load(signals))
+        outlook = self._look(moment, work.load(signals))
         seen = Snapshot(moment, replicas, signals, metrics, gates, outlook)
         decision = engine.decide(self.policy.spec, seen, self._memory)
         self._memory, self._pending = decision.memory, decision
@@ -136,16 +135,17 @@ class Pilot:
         (NaN where unknown). What the forecast saw before is replaced.
         """
         self._now = self._moment(now)
-        if self._row is not None:
-            self._bank.backfill([self._row], times, loads, now=self._now)
+        if self._foresight is not None:
+            self._foresight.recall(times, loads, self._now)
 
     def _check_names(self, given: Mapping[str, float | None]) -> None:
-        if unknown := given.keys() - self._names:
+        if not given.keys() <= self._names:
+            unknown = map(str, given.keys() - self._names)
             known = ", ".join(sorted(self._names))
             raise ValueError(f"no reading is called {min(unknown)!r}: use one of {known}")
 
     def _moment(self, now: float) -> datetime:
-        if isinstance(now, bool) or not isinstance(now, Real) or not 0 <= now < _END_OF_TIME:
+        if not (_is_number(now) and 0 <= now < _END_OF_TIME):
             raise ValueError(f"now is {now!r}: give seconds, 0 or more")
         moment = _EPOCH + timedelta(seconds=float(now))
         if moment < self._now:
@@ -160,6 +160,11 @@ class Pilot:
         self._settle(current)
         self._lead_time.seen(current, ready, now)
 
+    def _look(self, now: datetime, load: float | None) -> Outlook | None:
+        if self._foresight is None:
+            return None
+        return self._foresight.look(now, load, self._lead_time.value())
+
     def _settle(self, current: int) -> None:
         """Start the clocks of the last decision once the count follows it."""
         last = self._pending
@@ -170,15 +175,6 @@ class Pilot:
         self._memory = carried_out(replace(last, memory=self._memory))
         if last.direction is Direction.UP:
             self._lead_time.asked(last.replicas, last.at)
-
-    def _look(self, load: float | None) -> Outlook | None:
-        """Feed the forecast and ask it, as each pass of the operator does."""
-        if self._row is None:
-            return None
-        known = [] if load is None else [load]
-        self._bank.observe(self._now, [self._row] * len(known), known)
-        ahead = rows.lookahead(self.policy.spec, self._lead_time.value())
-        return self._bank.outlook(self._row, self._now, ahead)
 
 
 def _policy(spec: Mapping[str, object]) -> Policy:
@@ -201,10 +197,8 @@ def _policy(spec: Mapping[str, object]) -> Policy:
     )
 
 
-def _open_row(bank: Bank, spec: PolicySpec) -> int | None:
-    if spec.prediction.mode is PredictionMode.OFF:
-        return None
-    return rows.open_row(bank, rows.shape_of(spec))
+def _foresight(spec: PolicySpec) -> Foresight | None:
+    return None if spec.prediction.mode is PredictionMode.OFF else Foresight(spec)
 
 
 def _names(policy: Policy) -> frozenset[str]:
@@ -230,10 +224,8 @@ def _reading(name: str, given: Mapping[str, float | None], want: Want) -> Readin
     value = given.get(name)
     if value is None:
         return readings.meant(want, _NOT_GIVEN)
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise ValueError(  # noqa: TRY004 - one error for whatever is wrong with an argument
-            f"{name} is {value!r}: give a number, or None if it is not known"
-        )
+    if not _is_number(value):
+        raise ValueError(f"{name} is {value!r}: give a number, or None if it is not known")
     return answers.reading_of(float(value))
 
 
@@ -243,6 +235,12 @@ def _replicas(current: int, ready: int, starting: int) -> Replicas:
 
 
 def _count(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:
+    is_whole = type(value) is int or (_is_number(value) and isinstance(value, Integral))
+    if not is_whole or value < 0:
         raise ValueError(f"{name} is {value!r}: give a whole number, 0 or more")
     return int(value)
+
+
+def _is_number(value: object) -> bool:
+    """Tell a number of Python or numpy; the plain types first, for asking an ABC is slow."""
+    return type(value) in _PLAIN or (isinstance(value, Real) and not isinstance(value, bool))
