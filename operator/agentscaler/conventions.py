@@ -33,6 +33,12 @@ REQUEST_WAIT: Final = "agent_request_wait_seconds"
 PENDING_LLM_CALLS: Final = "agent_pending_llm_calls"
 LLM_RESPONSES: Final = "agent_llm_responses_total"
 
+# On pods that a policy drains. A pod whose template carries the label, with the value "true", is
+# taken out of service by it: its Service has to select it.
+SERVING_LABEL: Final = f"{GROUP}/serving"
+DRAINING_ANNOTATION: Final = f"{GROUP}/draining-since"
+DELETION_COST: Final = "controller.kubernetes.io/pod-deletion-cost"
+
 OUTCOME_LABEL: Final = "outcome"
 OUTCOME_OK: Final = "ok"
 OUTCOME_ERROR: Final = "error"

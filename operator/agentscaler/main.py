@@ -27,6 +27,7 @@ from agentscaler.act.targets import Targets
 from agentscaler.clock import SystemClock
 from agentscaler.control import probes
 from agentscaler.control.cycle import Cycle, Parts
+from agentscaler.control.draining import Drains
 from agentscaler.control.forecasts import Forecasts
 from agentscaler.control.keyring import Keyring
 from agentscaler.control.leadership import Elector
@@ -247,6 +248,7 @@ class Operator:
         keyring = Keyring(api, clock)
         observer = Observer(present, source, clock)
         forecasts = Forecasts(HistoryReader(past, clock), lambda: keyring.known, clock)
+        drains = Drains(api, observer, keyring, clock)
         record = Record(registry, api, Recorder(self._identity), telemetry, clock)
         cycle = Cycle(
             Parts(
@@ -254,6 +256,7 @@ class Operator:
                 judge=Judge(registry, targets, rivals),
                 observer=observer,
                 forecasts=forecasts,
+                drains=drains,
                 keyring=keyring,
                 record=record,
                 telemetry=telemetry,
@@ -267,7 +270,7 @@ class Operator:
             look_at=self._loop.look_at,
             clock=clock,
         )
-        rounds = Rounds(cycle, record, targets, forecasts, observer, telemetry)
+        rounds = Rounds(cycle, record, targets, forecasts, observer, telemetry, drains)
         return rounds, reconciler, forecasts, (present, past)
 
 

@@ -28,6 +28,7 @@ VALUES: dict[str, dict[str, Any]] = {
         },
         "policySecrets": {"enabled": True},
     },
+    "draining": {"drain": {"enabled": True}},
     "other-targets": {
         "scaleTargets": [{"apiGroup": "argoproj.io", "resource": "rollouts"}],
         "keda": {"enabled": False},

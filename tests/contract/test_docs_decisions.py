@@ -17,7 +17,7 @@ from agentscaler.api.policy import parse_spec
 from agentscaler.api.signals import SignalName
 from agentscaler.decide.decision import Decision, Memory, carried_out
 from agentscaler.decide.engine import decide
-from agentscaler.decide.snapshot import Missing, Reading, Replicas, Snapshot, Why
+from agentscaler.decide.snapshot import Missing, Pod, Reading, Replicas, Snapshot, Why
 from agentscaler.forecast.outlook import Outlook
 from agentscaler.quantities import parse_duration
 
@@ -67,13 +67,25 @@ def tell(decision: Decision) -> str:
 def snapshot(seen: dict[str, Any]) -> Snapshot:
     """Read one look."""
     return Snapshot(
-        now=datetime.fromisoformat(f"{DAY}T{seen['at']}").replace(tzinfo=UTC),
+        now=moment(seen["at"]),
         replicas=Replicas(**seen["replicas"]),
         signals={SignalName(name): reading(given) for name, given in seen["signals"].items()},
         metrics=readings(seen.get("metrics", {})),
         gates=readings(seen.get("gates", {})),
         outlook=outlook(seen["forecast"]) if "forecast" in seen else None,
+        pods=tuple(pod(*each) for each in seen["pods"].items()) if "pods" in seen else None,
     )
+
+
+def pod(name: str, given: Any) -> Pod:
+    """Read a pod: what it serves, and since when it has been waited for."""
+    if not isinstance(given, dict):
+        return Pod(name, reading(given))
+    return Pod(name, reading(given["inFlight"]), draining_since=moment(given["since"]))
+
+
+def moment(time: str) -> datetime:
+    return datetime.fromisoformat(f"{DAY}T{time}").replace(tzinfo=UTC)
 
 
 def readings(given: dict[str, Any]) -> dict[str, Reading]:

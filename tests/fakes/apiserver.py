@@ -225,6 +225,9 @@ class FakeApiServer:
     def _page(self, request: web.Request, asked: Asked) -> Body:
         everything = self.objects.all(asked.plural)
         keys = sorted(key for key in everything if asked.key[0] in {"", key[0]})
+        if selector := request.query.get("labelSelector"):  # of equalities only
+            wanted = dict(each.split("=") for each in selector.split(","))
+            keys = [key for key in keys if wanted.items() <= _labels(everything[key]).items()]
         start, version = 0, self.objects.version
         if "continue" in request.query:
             start, version = map(int, request.query["continue"].split(":"))
@@ -282,6 +285,11 @@ class FakeApiServer:
                 await _send(response, change.kind, change.body)
         await _send(response, "BOOKMARK", {"metadata": {"resourceVersion": str(now)}})
         return now
+
+
+def _labels(body: Body) -> dict[str, str]:
+    labels: dict[str, str] = body["metadata"].get("labels") or {}
+    return labels
 
 
 def _read(request: web.Request) -> Asked:

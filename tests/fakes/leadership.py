@@ -12,6 +12,7 @@ from agentscaler.act.targets import Targets
 from agentscaler.api.policy import ScaleTargetRef
 from agentscaler.clock import SystemClock
 from agentscaler.control.cycle import Cycle, Parts
+from agentscaler.control.draining import Drains
 from agentscaler.control.forecasts import Forecasts
 from agentscaler.control.keyring import Keyring
 from agentscaler.control.recording import Record
@@ -60,13 +61,17 @@ class Leader(FakeCluster):
         recorder = Recorder("me")
         self.record = Record(self.registry, api, recorder, self.telemetry, self.clock)
         history = HistoryReader(self.sources, self.clock)
+        observer = Observer(self.sources, source, self.clock)
+        keyring = Keyring(api, self.clock)
+        self.drains = Drains(api, observer, keyring, self.clock)
         self.cycle = Cycle(
             Parts(
                 api=api,
                 judge=Judge(self.registry, self.targets, self.rivals),
-                observer=Observer(self.sources, source, self.clock),
+                observer=observer,
                 forecasts=Forecasts(history, lambda: NO_SECRETS, self.clock),
-                keyring=Keyring(api, self.clock),
+                drains=self.drains,
+                keyring=keyring,
                 record=self.record,
                 telemetry=self.telemetry,
                 clock=self.clock,

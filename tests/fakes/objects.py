@@ -23,6 +23,7 @@ class Served:
 SERVED = (
     Served("v1", "secrets", "Secret"),
     Served("v1", "events", "Event"),
+    Served("v1", "pods", "Pod"),
     Served("v1", "namespaces", "Namespace", namespaced=False),
     Served("apps/v1", "deployments", "Deployment", ("replicas", "replicas")),
     Served("apps/v1", "statefulsets", "StatefulSet", ("replicas", "replicas")),

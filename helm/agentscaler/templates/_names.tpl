@@ -60,6 +60,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   resources: [scaledobjects]
   verbs: [get, list, watch]
 {{- end }}
+{{- if .Values.drain.enabled }}
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, patch]
+{{- end }}
 {{- if .Values.policySecrets.enabled }}
 - apiGroups: [""]
   resources: [secrets]

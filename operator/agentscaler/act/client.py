@@ -115,9 +115,16 @@ class Api:
         """
         return await self._ask("patch", place, body=body, content=APPLY_PATCH)
 
-    async def list_pages(self, place: Place, *, accept: str = JSON) -> AsyncIterator[Body]:
-        """Read a collection, PAGE_SIZE objects at a time; ExpiredError if it took too long."""
+    async def list_pages(
+        self, place: Place, *, accept: str = JSON, labels: str = ""
+    ) -> AsyncIterator[Body]:
+        """Read a collection, PAGE_SIZE objects at a time; ExpiredError if it took too long.
+
+        `labels` is a selector of objects, as "app=agent".
+        """
         params = {"limit": str(PAGE_SIZE)}
+        if labels:
+            params["labelSelector"] = labels
         while True:
             page = await self._ask("list", place, params=params, accept=accept)
             yield page

@@ -84,6 +84,7 @@ PLAIN_KINDS: Final = frozenset(
 POLICIES: Final = Resource(conventions.API_VERSION, conventions.PLURAL)
 LEASES: Final = Resource("coordination.k8s.io/v1", "leases")
 EVENTS: Final = Resource("v1", "events")
+PODS: Final = Resource("v1", "pods")
 SECRETS: Final = Resource("v1", "secrets")
 AUTOSCALERS: Final = Resource("autoscaling/v2", "horizontalpodautoscalers")
 SCALED_OBJECTS: Final = Resource("keda.sh/v1alpha1", "scaledobjects")

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from agentscaler.api.draining import Drain
 from agentscaler.api.fields import (
     Interval,
     LookAhead,
@@ -62,6 +63,11 @@ class ScaleTargetRef(Model):
     api_version: ApiVersion = Field("apps/v1", description="API group and version of the workload.")
     kind: Kind = Field("Deployment", description="Kind of the workload.")
     name: ObjectName = Field(description="Name of the workload, in the policy's own namespace.")
+
+    @property
+    def is_numbered(self) -> bool:
+        """Tell whether its pods are numbered, and the highest number is always removed first."""
+        return self.kind == "StatefulSet"
 
 
 class SecretRef(Model):
@@ -242,6 +248,11 @@ class PolicySpec(Model):
     override: Override | None = Field(
         None, description="Other bounds until a moment in time; beats schedules."
     )
+    drain: Drain | None = Field(
+        None,
+        description="Shrink without cutting off work: `{}` removes idle pods only. Off by default, "
+        "for it needs rights on pods and a metric per pod.",
+    )
     history_limit: int = Field(20, ge=1, le=100, description="Scaling events kept in the status.")
 
     @model_validator(mode="after")
@@ -251,6 +262,11 @@ class PolicySpec(Model):
         if self.demand is not None and self.threshold is not None:
             raise ValueError(_ONE_STRATEGY.sentence)
         return self
+
+    @property
+    def drains(self) -> bool:
+        """Tell whether busy pods are protected when the policy shrinks its target."""
+        return self.drain is not None and self.drain.protect_busy and self.mode is Mode.AUTO
 
     @cached_property
     def sizing(self) -> Demand | Threshold | None:

@@ -16,6 +16,7 @@ from agentscaler.api.fields import Model, Timestamp
 from agentscaler.api.rules import listed_by
 
 MAX_LINE: Final = 512
+MAX_DRAINING: Final = 64
 
 
 def _cut(length: int) -> BeforeValidator:
@@ -196,6 +197,9 @@ class PolicyStatus(_Part):
     missing: Annotated[Mapping[str, Line], Field(max_length=64)] = Field(
         {}, description="What could not be read, by the same names, and why."
     )
+    draining: Annotated[tuple[ShortText, ...], Field(max_length=MAX_DRAINING)] = Field(
+        (), description="Pods that are to go once they are idle."
+    )
     conditions: Annotated[tuple[Condition, ...], listed_by("type", most=16)] = Field(
         (), description="Aspects of the policy's health."
     )
@@ -247,6 +251,7 @@ class Reason:
     # Events of scalings
     SCALED_UP: Final = "ScaledUp"
     SCALED_DOWN: Final = "ScaledDown"
+    DRAIN_FORCED: Final = "DrainForced"
     SCALING_RECOMMENDED: Final = "ScalingRecommended"
     SCALING_FAILED: Final = "ScalingFailed"
     # Events of what begins and ends

@@ -15,14 +15,17 @@ from agentscaler.act.client import Api
 from agentscaler.api.policy import Mode, Policy
 from agentscaler.api.status import Outcome, PolicyStatus
 from agentscaler.clock import Clock
-from agentscaler.control import scaling
+from agentscaler.control import draining, scaling
+from agentscaler.control.draining import Drains
 from agentscaler.control.forecasts import Forecasts
 from agentscaler.control.keyring import Keyring
 from agentscaler.control.recording import Record
 from agentscaler.control.registry import Entry
 from agentscaler.control.standing import Judge, Unknown, Workable, reference_of
+from agentscaler.decide import draining as retreats
 from agentscaler.decide import engine, work
 from agentscaler.decide.decision import Decision, Direction, carried_out
+from agentscaler.decide.draining import Retreat
 from agentscaler.decide.snapshot import Snapshot
 from agentscaler.errors import ClusterError, ConflictError, LeadershipLostError
 from agentscaler.observe.observer import Observer
@@ -45,6 +48,7 @@ class Parts:
     judge: Judge
     observer: Observer
     forecasts: Forecasts
+    drains: Drains
     keyring: Keyring
     record: Record
     telemetry: Telemetry
@@ -53,12 +57,28 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be written for one policy: its next status, and the decision to carry out."""
+    """What is to be written for one policy: its next status, and the decision to carry out.
+
+    `retreat` says which pods go; `keeps` is true while nothing can be said about those chosen
+    before.
+    """
 
     entry: Entry
     status: PolicyStatus
     workable: Workable | None = None
     decision: Decision | None = None
+    retreat: Retreat | None = None
+    keeps: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """A policy, what was seen of it, and what that leads to."""
+
+    entry: Entry
+    workable: Workable
+    snapshot: Snapshot
+    decision: Decision
 
 
 class Cycle:
@@ -69,6 +89,7 @@ class Cycle:
 
     async def run(self, due: Sequence[Entry]) -> list[Entry]:
         """Take these policies through a pass; give those to look at again right away."""
+        await self._parts.drains.release_left_behind()
         plans = await self._plan(due, self._parts.clock.now())
         results = await asyncio.gather(
             *(self._execute(plan) for plan in plans), return_exceptions=True
@@ -97,11 +118,29 @@ class Cycle:
                     case None:
                         pass  # nothing is known of its target; the status stays
         seen = await self._observe([workable.policy for _, workable in active], now)
+        shrinking: list[_Looked] = []
         for number, (entry, workable) in enumerate(active, start=1):
             with _alone(entry):
-                plans.append(self._decide(entry, workable, seen[workable.policy.key], now))
+                looked = self._look(entry, workable, seen[workable.policy.key], now)
+                if retreats.looks(looked.decision):
+                    shrinking.append(looked)
+                else:
+                    plans.append(self._compose(looked))
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
+        return plans + await self._plan_retreats(shrinking, now)
+
+    async def _plan_retreats(self, shrinking: Sequence[_Looked], now: datetime) -> list[Plan]:
+        """Decide again, with a look at the pods of which some are to go."""
+        targets = [(each.workable.policy, each.workable.target) for each in shrinking]
+        seen = await self._parts.drains.look(targets, now)
+        plans = []
+        for each in shrinking:
+            with _alone(each.entry):
+                policy, memory = each.workable.policy, each.entry.memory
+                snapshot = replace(each.snapshot, pods=seen[policy.key])
+                decision = engine.decide(policy.spec, snapshot, memory)
+                plans.append(self._compose(replace(each, snapshot=snapshot, decision=decision)))
         return plans
 
     def _judge(self, entry: Entry, now: datetime) -> Plan | Workable | None:
@@ -115,6 +154,7 @@ class Cycle:
                 entry.status, standing, generation=entry.generation, now=now, target=target
             )
             return Plan(entry, halted)
+        self._parts.drains.remember(entry, standing.target)
         if standing.policy.spec.mode is Mode.PAUSED:
             paused = composing.paused(
                 entry.status, standing.policy, target=target, replicas=standing.replicas, now=now
@@ -135,7 +175,7 @@ class Cycle:
         parts.forecasts.note(now, {key: load for key, load in loads if load is not None})
         return seen.readings
 
-    def _decide(self, entry: Entry, workable: Workable, seen: Readings, now: datetime) -> Plan:
+    def _look(self, entry: Entry, workable: Workable, seen: Readings, now: datetime) -> _Looked:
         policy, lead = workable.policy, entry.lead_time.value()
         _start_clock(entry, workable.replicas.current)
         snapshot = Snapshot(
@@ -148,31 +188,51 @@ class Cycle:
             partial=seen.partial,
         )
         decision = engine.decide(policy.spec, snapshot, entry.memory)
-        facts = Facts(_target_text(policy), lead_time=lead, contest=entry.contest)
+        return _Looked(entry, workable, snapshot, decision)
+
+    def _compose(self, looked: _Looked) -> Plan:
+        entry, policy = looked.entry, looked.workable.policy
+        snapshot, decision = looked.snapshot, looked.decision
+        retreat = retreats.retreat_of(policy.spec, snapshot, decision)
+        facts = Facts(
+            _target_text(policy),
+            lead_time=entry.lead_time.value(),
+            contest=entry.contest,
+            draining=entry.draining if retreat is None else draining.names(retreat),
+        )
         following = composing.decided(entry.status, policy, snapshot, decision, facts)
         entry.memory = decision.memory
         self._parts.telemetry.decisions.inc()
-        return Plan(entry, following, workable, decision)
+        keeps = retreats.looks(decision)
+        return Plan(entry, following, looked.workable, decision, retreat, keeps)
 
     async def _execute(self, plan: Plan) -> None:
         """Record, then act, then record what came of it."""
         entry, workable, decision = plan.entry, plan.workable, plan.decision
         recommended = entry.status.desired_replicas
         await self._parts.record.write(entry, plan.status, _reference(workable))
+        if workable is not None and plan.retreat is not None:
+            await self._parts.drains.choose(entry, workable.target, plan.retreat)
+        elif entry.draining and not plan.keeps:
+            await self._parts.drains.release(entry)
         if workable is None or decision is None or decision.direction is Direction.NONE:
             return
         if workable.policy.spec.mode is Mode.AUTO:
-            await self._act(entry, workable, decision)
+            await self._act(entry, workable, decision, plan.retreat)
         elif decision.replicas != recommended:
             # A new recommendation starts the clocks, as if it were followed.
             entry.memory = carried_out(decision)
 
-    async def _act(self, entry: Entry, workable: Workable, decision: Decision) -> None:
+    async def _act(
+        self, entry: Entry, workable: Workable, decision: Decision, retreat: Retreat | None
+    ) -> None:
         parts, target = self._parts, _reference(workable)
         event = history.attempt(entry.status.history, decision)
         if event is None:
             return
         try:
+            if retreat is not None:
+                await parts.drains.stamp(entry.namespace, retreat)
             await scaling.carry_out(parts.api, workable.policy, decision)
         except ConflictError:
             raise
@@ -183,6 +243,7 @@ class Cycle:
             await parts.record.write(entry, failed, target)
             return
         entry.memory = carried_out(decision)
+        entry.draining = tuple(pod.name for pod in retreat.waiting) if retreat else entry.draining
         entry.replicas, entry.stale_version = decision.replicas, workable.target.resource_version
         if decision.direction is Direction.UP:
             entry.lead_time.asked(decision.replicas, parts.clock.now())

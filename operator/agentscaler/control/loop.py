@@ -11,6 +11,7 @@ from agentscaler.act.targets import Targets
 from agentscaler.act.workloads import Target
 from agentscaler.clock import Clock
 from agentscaler.control.cycle import Cycle
+from agentscaler.control.draining import Drains
 from agentscaler.control.forecasts import Forecasts
 from agentscaler.control.recording import Record
 from agentscaler.control.registry import Entry, Registry
@@ -151,10 +152,12 @@ class Rounds:
     forecasts: Forecasts
     observer: Observer
     telemetry: Telemetry
+    drains: Drains
 
     def forget(self, key: str) -> None:
         """Drop all that is kept of a policy that is gone; its target stays as it is."""
         namespace, _, name = key.partition("/")
         self.forecasts.forget(key)
         self.observer.forget(key)
+        self.drains.forget(key)
         self.telemetry.forget(namespace, name)

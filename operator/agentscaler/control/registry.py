@@ -28,7 +28,8 @@ class Entry:
 
     `replicas` is the count that the target was last seen or set to, and `stale_version` the
     version of the target that does not know yet of our own last change. `contest` is somebody
-    else's last write of the count, told until `contested_until`.
+    else's last write of the count, told until `contested_until`. `draining` names the pods that
+    were chosen to go.
     """
 
     namespace: str
@@ -46,6 +47,7 @@ class Entry:
     stale_version: str = ""
     contest: Trouble | None = None
     contested_until: datetime | None = None
+    draining: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -70,6 +72,7 @@ class Entry:
         )
         self.lead_time = LeadTime(recorded=_span(recorded.lead_time))
         self.replicas = recorded.current_replicas
+        self.draining = recorded.draining
 
     def turn_to_another_target(self) -> None:
         """Forget what was learned of the target before: it says nothing of the new one."""

@@ -17,7 +17,8 @@ class Direction(StrEnum):
 class Step:
     """What one stage did to the count, with a reason for machines and a sentence for people.
 
-    `hint` says what would have to change for another answer.
+    `hint` says what would have to change for another answer. A step is `forced` when its deadline
+    made it give up a protection.
     """
 
     name: str
@@ -26,11 +27,12 @@ class Step:
     reason: str
     message: str
     hint: str = ""
+    forced: bool = False
 
     @property
     def is_binding(self) -> bool:
-        """Tell whether the stage changed the count."""
-        return self.before != self.after
+        """Tell whether the stage changed the count, or gave up what would have."""
+        return self.before != self.after or self.forced
 
 
 @dataclass(frozen=True, slots=True)

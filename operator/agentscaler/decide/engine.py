@@ -9,6 +9,7 @@ from agentscaler.decide import (
     anticipation,
     bounds,
     demand,
+    draining,
     explanation,
     pacing,
     proposals,
@@ -36,6 +37,7 @@ LIMITS: Final[tuple[Stage, ...]] = (
     safety.only_up,
     safety.fall_back,
     bounds.bound,
+    draining.protect,
 )
 
 

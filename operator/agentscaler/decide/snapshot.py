@@ -50,12 +50,36 @@ class Replicas:
 
 
 @dataclass(frozen=True, slots=True)
+class Pod:
+    """One pod of a target: what it serves, as of `sampled`, and how its removal stands.
+
+    A pod that has not `started` can serve nothing. `draining_since` is when it was chosen to go;
+    `detachable` pods take no new requests from then on. `stamped` is true once its controller was
+    told to remove it before others.
+    """
+
+    name: str
+    in_flight: Reading
+    sampled: datetime | None = None
+    started: bool = True
+    ready: bool = True
+    draining_since: datetime | None = None
+    detachable: bool = False
+    stamped: bool = False
+
+    @property
+    def is_chosen(self) -> bool:
+        """Tell whether the pod was chosen to go."""
+        return self.draining_since is not None or self.stamped
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What was seen of one policy at `now`.
 
     `signals` holds only what was asked for: a signal that the policy does not use has no entry.
     `partial` is the warning of a source that answered incompletely; such readings may add
-    replicas but never remove any.
+    replicas but never remove any. `pods` are looked at only when some of them are to go.
     """
 
     now: datetime
@@ -65,3 +89,4 @@ class Snapshot:
     gates: Mapping[str, Reading] = field(default_factory=dict)
     outlook: Outlook | None = None
     partial: str = ""
+    pods: tuple[Pod, ...] | Missing | None = None

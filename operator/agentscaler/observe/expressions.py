@@ -70,6 +70,17 @@ def means(exported: Exported, naming: Naming, step: timedelta, agents: Iterable[
     return f"sum by ({_labels(naming)}) ({_named(f'avg_over_time({selector})', naming)})"
 
 
+def by_pod(exported: Exported, naming: Naming) -> str:
+    """Ask for a gauge of every pod of all agents, and when each was sampled."""
+    labels = f"{_labels(naming)}, {POD_LABEL}"
+    selector = _selector(exported)
+    sampled = f"min by ({labels}) ({_named(f'timestamp({selector})', naming)})"
+    return (
+        f"sum by ({labels}) ({_named(selector, naming)})"
+        f' or label_replace({sampled}, "{SAMPLED_LABEL}", "1", "", "")'
+    )
+
+
 def _one_of(label: str, values: Iterable[str]) -> str:
     pattern = "|".join(re.escape(value) for value in dict.fromkeys(values))
     return f"{label}=~{json.dumps(pattern, ensure_ascii=False)}"

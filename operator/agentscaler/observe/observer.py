@@ -5,7 +5,7 @@ are asked side by side and each fails alone.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from agentscaler.observe import asks, readings
 from agentscaler.observe.asks import Plan, Server, Wants
 from agentscaler.observe.credentials import Credentials
 from agentscaler.observe.inquiry import Inquiry
+from agentscaler.observe.pods import PodReadings, read_pods
 from agentscaler.observe.prometheus import Caller
 from agentscaler.observe.readings import Answers, Readings
 from agentscaler.observe.sources import NO_SECRETS, SecretKey, Settings, Sources
@@ -71,6 +72,17 @@ class Observer:
             queries=self._count() - asked_before,
             abandoned=sum(prometheus.abandoned for prometheus in self._sources.opened()),
         )
+
+    async def observe_pods(
+        self,
+        policies: Sequence[Policy],
+        *,
+        now: datetime,
+        secrets: Mapping[SecretKey, Credentials] = NO_SECRETS,
+    ) -> Mapping[str, PodReadings]:
+        """Read what each pod of these policies serves; see `observe` for what may go wrong."""
+        until = self._clock.monotonic() + self._settings.deadline.total_seconds()
+        return await read_pods(self._sources, policies, until=until, now=now, secrets=secrets)
 
     def forget(self, key: str) -> None:
         """Drop what is kept of a policy that is gone."""

@@ -10,6 +10,7 @@ from typing import Final
 
 from agentscaler.api.policy import Mode, Policy
 from agentscaler.api.status import (
+    MAX_DRAINING,
     Condition,
     ConditionType,
     DecisionStatus,
@@ -35,12 +36,14 @@ _SECOND: Final = timedelta(seconds=1)
 class Facts:
     """What the cycle knows of a policy beside its snapshot and decision.
 
-    `target` is "Deployment/NAME"; `contest` tells who else writes its `spec.replicas`.
+    `target` is "Deployment/NAME"; `contest` tells who else writes its `spec.replicas`; `draining`
+    names the pods that are to go.
     """
 
     target: str
     lead_time: timedelta | None = None
     contest: Trouble | None = None
+    draining: tuple[str, ...] = ()
 
 
 def decided(
@@ -80,6 +83,7 @@ def decided(
         forecast=None if seen.outlook is None else _forecast(seen.outlook),
         signals=known,
         missing=missing,
+        draining=facts.draining[:MAX_DRAINING],
         conditions=judged,
         history=past,
     )
@@ -149,6 +153,7 @@ def halted(
         last_update_time=_whole(now),
         lead_time=old.lead_time,
         slots_per_replica=old.slots_per_replica,
+        draining=old.draining,
         conditions=conditions.turn(old.conditions, judged, generation=generation, now=now),
         history=history.overtake(old.history),
     )

@@ -120,12 +120,16 @@ def _scaling(scaling: ScalingEvent, about: Reference) -> Notice:
     because = f"; not applied: {scaling.failure}" if failed else ""
     return Notice(
         about=about,
-        type=WARNING if failed else NORMAL,
+        type=WARNING if failed or _is_forced(scaling) else NORMAL,
         reason=_scaling_reason(scaling),
         message=f"{scaling.message}{because} (decision {scaling.id})",
         identity=scaling.id,
         at=scaling.time,
     )
+
+
+def _is_forced(scaling: ScalingEvent) -> bool:
+    return scaling.reason == Reason.DRAIN_FORCED
 
 
 def _scaling_reason(scaling: ScalingEvent) -> str:
@@ -135,6 +139,8 @@ def _scaling_reason(scaling: ScalingEvent) -> str:
         case Outcome.RECOMMENDED:
             return Reason.SCALING_RECOMMENDED
         case Outcome.APPLIED | Outcome.PENDING:
+            if _is_forced(scaling):
+                return Reason.DRAIN_FORCED
             up = history.direction_of(scaling) is Direction.UP
             return Reason.SCALED_UP if up else Reason.SCALED_DOWN
 

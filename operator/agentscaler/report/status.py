@@ -51,6 +51,7 @@ def _essence(status: PolicyStatus) -> tuple[object, ...]:
         status.slots_per_replica == "",
         decision and decision.reason,
         status.forecast is None,
+        status.draining,
         [(condition.type, condition.status, condition.reason) for condition in status.conditions],
         [(event.id, event.outcome) for event in status.history],
     )

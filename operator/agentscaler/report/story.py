@@ -77,6 +77,8 @@ def _decision(status: PolicyStatus) -> Iterator[str]:
         return
     yield f"Decided: {decision.message}."
     yield f"Reason: {decision.reason}, since {day(decision.since)}."
+    if status.draining:
+        yield f"Draining: {', '.join(status.draining)}."
     if decision.hint:
         yield f"Otherwise: {sentence(decision.hint)}"
 

@@ -67,7 +67,8 @@ class Pilot:
     >>> blind.replicas, blind.steps[0].reason
     (4, 'DemandIncomplete')
 
-    `mode` is for what comes after a decision, so Recommend and Paused are decided like Auto. A
+    `mode` and `drain` are for what comes after a decision: Recommend and Paused are decided like
+    Auto, and busy pods are not waited for. A
     decision counts as carried out as soon as `current` follows it: cooldowns run from there, and
     the time of a start is learned from `ready`. As in the operator, the first decision removes
     nothing. The same calls give the same decisions, on every machine.
@@ -193,7 +194,7 @@ def _policy(spec: Mapping[str, object]) -> Policy:
         uid="",
         generation=1,
         created=_EPOCH,
-        spec=parsed,
+        spec=parsed.model_copy(update={"drain": None}),  # which pod goes is the simulator's matter
     )
 
 

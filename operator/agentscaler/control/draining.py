@@ -1,0 +1,164 @@
+"""Shrink without cutting off work: look at pods when some are to go, and keep track of the chosen.
+
+A chosen pod that stays after all has to be released, or it would never serve again. So the names of
+the chosen are on record before the first of them is touched, until the last of them is released.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final, NamedTuple, TypeAlias
+
+from agentscaler.act import pods
+from agentscaler.act.client import Api
+from agentscaler.act.workloads import Target
+from agentscaler.api.policy import Policy
+from agentscaler.clock import Clock
+from agentscaler.control.keyring import Keyring
+from agentscaler.control.registry import Entry
+from agentscaler.decide.draining import Retreat
+from agentscaler.decide.snapshot import Missing, Pod, Why
+from agentscaler.errors import ClusterError, ConflictError, NotFoundError
+from agentscaler.observe.observer import Observer
+from agentscaler.observe.pods import PodReading, PodReadings
+from agentscaler.report import logs
+
+PodsSeen: TypeAlias = tuple[Pod, ...] | Missing
+
+# No pass waits longer for a list of pods: without one, nothing is removed.
+_LIST_SECONDS: Final = 5.0
+_NO_SERIES: Final = Missing(Why.EMPTY, "no series of the pod")
+_LOG: Final = logs.logger("agentscaler.draining")
+
+
+class _Place(NamedTuple):
+    namespace: str
+    selector: str
+
+
+class Drains:
+    """Looks at the pods of targets that are to shrink; marks, stamps and releases them."""
+
+    def __init__(self, api: Api, observer: Observer, keyring: Keyring, clock: Clock) -> None:
+        self._api = api
+        self._observer = observer
+        self._keyring = keyring
+        self._clock = clock
+        self._places: dict[str, _Place] = {}
+        self._left_behind: list[_Place] = []
+
+    async def look(
+        self, shrinking: Sequence[tuple[Policy, Target]], now: datetime
+    ) -> Mapping[str, PodsSeen]:
+        """Give the pods of these targets with what each serves, by the keys of the policies."""
+        if not shrinking:
+            return {}
+        policies = [policy for policy, _ in shrinking]
+        places = [_Place(policy.namespace, target.selector) for policy, target in shrinking]
+        readings, listed = await asyncio.gather(
+            self._observer.observe_pods(policies, now=now, secrets=self._keyring.known),
+            asyncio.gather(*(self._list(place) for place in places)),
+        )
+        return {
+            policy.key: _join(found, readings[policy.key])
+            for policy, found in zip(policies, listed, strict=True)
+        }
+
+    def remember(self, entry: Entry, target: Target) -> None:
+        """Keep where the chosen pods of a policy are, as long as it has any."""
+        if entry.draining:
+            self._places.setdefault(entry.key, _Place(entry.namespace, target.selector))
+
+    async def choose(self, entry: Entry, target: Target, retreat: Retreat) -> None:
+        """Mark the pods that are to go and have to end their work first; release all others."""
+        place = _Place(entry.namespace, target.selector)
+        before = self._places.get(entry.key, place)
+        if before != place:
+            self._left_behind.append(before)
+        self._places[entry.key] = place
+        entry.draining = names(retreat)
+        now = self._clock.now()
+        await self._each(pods.release(self._api, place.namespace, pod) for pod in retreat.spared)
+        await self._each(
+            pods.mark(self._api, place.namespace, pod, now)
+            for pod in retreat.waiting
+            if pod.draining_since is None
+        )
+
+    async def stamp(self, namespace: str, retreat: Retreat) -> None:
+        """Have just these pods removed by the next step down; ConflictError if one is gone."""
+        stamps = (pods.stamp(self._api, namespace, pod) for pod in retreat.leaving)
+        try:
+            await asyncio.gather(*stamps)
+        except NotFoundError as exc:
+            raise ConflictError(f"a pod that should go went by itself: {exc}") from exc
+
+    async def release(self, entry: Entry) -> None:
+        """Let all chosen pods of a policy stay; what fails is tried again at the next pass."""
+        place = self._places.get(entry.key)
+        if place is not None and await self._free(place):
+            entry.draining = ()
+            del self._places[entry.key]
+
+    async def release_left_behind(self) -> None:
+        """Release the chosen pods of policies that are gone, or turned to another target."""
+        places, self._left_behind = self._left_behind, []
+        for place in places:
+            if not await self._free(place):
+                self._left_behind.append(place)
+
+    def forget(self, key: str) -> None:
+        """Take note that a policy is gone: its pods are to be released."""
+        place = self._places.pop(key, None)
+        if place is not None:
+            self._left_behind.append(place)
+
+    async def _free(self, place: _Place) -> bool:
+        """Release all pods that are marked; tell whether that is done."""
+        try:
+            found = await pods.list_pods(self._api, *place)
+            await self._each(
+                pods.release(self._api, place.namespace, pod) for pod in found if pod.is_chosen
+            )
+        except ClusterError as exc:
+            _LOG.warning("pods not released", namespace=place.namespace, error=str(exc))
+            return False
+        return True
+
+    async def _list(self, place: _Place) -> PodsSeen:
+        if not place.selector:
+            return Missing(Why.EMPTY, "the target has no selector of pods")
+        try:
+            async with asyncio.timeout(_LIST_SECONDS):
+                return await pods.list_pods(self._api, *place)
+        except TimeoutError:
+            return Missing(Why.TIMEOUT, "the pods were not listed in time")
+        except ClusterError as exc:
+            return Missing(Why.UNAVAILABLE, f"the pods are not listed: {exc}")
+
+    async def _each(self, works: Iterable[Awaitable[None]]) -> None:
+        """Do all of these; pods that are gone are no trouble."""
+        for result in await asyncio.gather(*works, return_exceptions=True):
+            if isinstance(result, BaseException) and not isinstance(result, NotFoundError):
+                raise result
+
+
+def names(retreat: Retreat) -> tuple[str, ...]:
+    """Name the pods that are to go."""
+    return tuple(pod.name for pod in retreat.chosen)
+
+
+def _join(found: PodsSeen, readings: PodReadings) -> PodsSeen:
+    if isinstance(found, Missing):
+        return found
+    if isinstance(readings, Missing):
+        return readings
+    return tuple(_read(pod, readings) for pod in found)
+
+
+def _read(pod: Pod, readings: Mapping[str, PodReading]) -> Pod:
+    reading = readings.get(pod.name)
+    if reading is None:
+        return replace(pod, in_flight=_NO_SERIES)
+    return replace(pod, in_flight=reading.value, sampled=reading.sampled)

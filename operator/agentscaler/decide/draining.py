@@ -1,0 +1,182 @@
+"""Which pods go when a fleet shrinks, and how many may go now: those that are idle.
+
+Every pod is busy until it is known to be idle. One that was chosen to go and stays busy may stay
+for `drain.maxWait`; then it goes all the same, and the decision says so.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import takewhile
+from math import inf
+from typing import Final
+
+from agentscaler.api.draining import Drain
+from agentscaler.api.policy import PolicySpec
+from agentscaler.decide.decision import Decision, Memory, Step
+from agentscaler.decide.snapshot import Missing, Pod, Snapshot, Why
+from agentscaler.quantities import format_duration
+
+FORCED: Final = "DrainForced"
+_STAGE: Final = "drain"
+_OFF: Final = Drain()
+_NOT_LOOKED: Final = Missing(Why.EMPTY, "not looked at")
+# A pod that was taken out of service gets no new request once proxies have heard of it.
+_SETTLED: Final = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Retreat:
+    """The pods that a step down is about: some may leave now, some are waited for.
+
+    `forced` are those among the leaving that are not known to be idle; `spared` were to go before
+    and may stay after all.
+    """
+
+    replicas: int
+    leaving: tuple[Pod, ...] = ()
+    waiting: tuple[Pod, ...] = ()
+    forced: tuple[Pod, ...] = ()
+    spared: tuple[Pod, ...] = ()
+
+    @property
+    def chosen(self) -> tuple[Pod, ...]:
+        """Give all pods that are to go."""
+        return self.leaving + self.waiting
+
+
+def protect(wanted: int, policy: PolicySpec, seen: Snapshot, _memory: Memory) -> Step | None:
+    """Remove no pod that is busy, or not known to be idle, before its deadline."""
+    current = seen.replicas.current
+    if wanted >= current or not policy.drains:
+        return None
+    pods = _pods_of(seen)
+    if isinstance(pods, Missing):
+        said = f"nothing is removed: what the pods serve is unknown ({pods})"
+        return Step(_STAGE, wanted, current, "PodsUnknown", said, hint=f"would be {wanted} if idle")
+    retreat = _plan(policy, seen.now, current, wanted, pods)
+    if retreat.forced:
+        return _forced(policy, wanted, retreat)
+    if not retreat.waiting:
+        said = "the pods that go are idle"
+        return Step(_STAGE, wanted, retreat.replicas, "Drained", said)
+    return _limited(policy, wanted, retreat, seen)
+
+
+def looks(decision: Decision) -> bool:
+    """Tell whether the pods have a say in this decision."""
+    return any(step.name == _STAGE for step in decision.steps)
+
+
+def retreat_of(policy: PolicySpec, seen: Snapshot, decision: Decision) -> Retreat | None:
+    """Give the pods that a decision is about; None when it removes none, or knows none."""
+    wanted = next((step.before for step in decision.steps if step.name == _STAGE), None)
+    pods = _pods_of(seen)
+    if wanted is None or isinstance(pods, Missing):
+        return None
+    return _plan(policy, seen.now, decision.current, wanted, pods)
+
+
+def _pods_of(seen: Snapshot) -> tuple[Pod, ...] | Missing:
+    """Give the pods; too few of them are as good as none, for those left out may be busy."""
+    if seen.pods is None:
+        return _NOT_LOOKED
+    if not isinstance(seen.pods, Missing) and len(seen.pods) < seen.replicas.ready:
+        said = f"{seen.replicas.ready} are ready, but {len(seen.pods)} are listed"
+        return Missing(Why.AMBIGUOUS, said)
+    return seen.pods
+
+
+def _plan(
+    policy: PolicySpec, now: datetime, current: int, wanted: int, pods: tuple[Pod, ...]
+) -> Retreat:
+    overdue = now - (policy.drain or _OFF).max_wait
+    in_order = _removal_order(policy, overdue, pods)
+    free = sum(1 for _ in takewhile(lambda pod: _is_idle(pod) or _is_due(pod, overdue), in_order))
+    # Counted from the pods there are: some may not be created yet, or on their way out.
+    replicas = min(current, max(wanted, len(pods) - free))
+    left, last = max(0, len(pods) - replicas), max(0, len(pods) - wanted)
+    leaving = in_order[:left]
+    return Retreat(
+        replicas=replicas,
+        leaving=leaving,
+        waiting=in_order[left:last],
+        forced=tuple(pod for pod in leaving if not _is_idle(pod)),
+        spared=tuple(pod for pod in in_order[last:] if pod.is_chosen),
+    )
+
+
+def _removal_order(policy: PolicySpec, overdue: datetime, pods: Iterable[Pod]) -> tuple[Pod, ...]:
+    """Sort the pods as their controller will remove them, once it was told which to prefer."""
+    if policy.scale_target_ref.is_numbered:
+        return tuple(sorted(pods, key=lambda pod: (-_ordinal(pod.name), pod.name)))
+
+    def order(pod: Pod) -> tuple[bool, bool, bool, bool, datetime, float, str]:
+        since = pod.draining_since or datetime.max.replace(tzinfo=overdue.tzinfo)
+        # What is not started or not ready goes first, whatever anybody prefers.
+        law = (pod.started, pod.ready)
+        return (*law, not _is_idle(pod), not _is_due(pod, overdue), since, _load(pod), pod.name)
+
+    return tuple(sorted(pods, key=order))
+
+
+def _ordinal(name: str) -> int:
+    last = name.rpartition("-")[2]
+    return int(last) if last.isdecimal() else -1
+
+
+def _load(pod: Pod) -> float:
+    return inf if isinstance(pod.in_flight, Missing) else pod.in_flight
+
+
+def _is_idle(pod: Pod) -> bool:
+    """Tell whether a pod is known to serve nothing, and to get nothing any more if it can be told.
+
+    A detachable pod counts only by what was sampled after it had been taken out of service.
+    """
+    if not pod.started:
+        return True
+    if isinstance(pod.in_flight, Missing) or pod.in_flight > 0:
+        return False
+    if not pod.detachable:
+        return True
+    since, sampled = pod.draining_since, pod.sampled
+    return since is not None and sampled is not None and sampled >= since + _SETTLED
+
+
+def _is_due(pod: Pod, overdue: datetime) -> bool:
+    return pod.draining_since is not None and pod.draining_since <= overdue
+
+
+def _limited(policy: PolicySpec, wanted: int, retreat: Retreat, seen: Snapshot) -> Step:
+    waiting = retreat.waiting
+    verb = "is" if len(waiting) == 1 else "are"
+    chosen = _count(len(retreat.chosen), "pod")
+    said = f"of {chosen} to go {len(waiting)} {verb} not idle yet ({_say_work(waiting)})"
+    first = min(pod.draining_since or seen.now for pod in waiting)
+    deadline = first + (policy.drain or _OFF).max_wait
+    hint = f"would be {wanted} once idle, and is forced from {deadline:%H:%M:%S} on"
+    return Step(_STAGE, wanted, retreat.replicas, "Draining", said, hint=hint)
+
+
+def _forced(policy: PolicySpec, wanted: int, retreat: Retreat) -> Step:
+    waited = format_duration((policy.drain or _OFF).max_wait)
+    gone = _count(len(retreat.forced), "pod")
+    said = f"{gone} removed after {waited}, not idle yet ({_say_work(retreat.forced)})"
+    hint = "a longer drain.maxWait waits longer"
+    return Step(_STAGE, wanted, retreat.replicas, FORCED, said, hint=hint, forced=True)
+
+
+def _say_work(pods: Iterable[Pod]) -> str:
+    known = sum(pod.in_flight for pod in pods if not isinstance(pod.in_flight, Missing))
+    unknown = sum(isinstance(pod.in_flight, Missing) for pod in pods)
+    if not known and not unknown:
+        return "just taken out of service"
+    parts = [f"{_count(known, 'request')} in flight"] if known else []
+    if unknown:
+        parts.append(f"{_count(unknown, 'pod')} without a reading")
+    return ", ".join(parts)
+
+
+def _count(number: float, thing: str) -> str:
+    return f"{number:.4g} {thing}{'' if number == 1 else 's'}"

@@ -1,0 +1,145 @@
+"""What each pod of some policies serves: asked only when pods are to go, for all in one query.
+
+A pod without a series has no reading here, which is not the same as idle.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeAlias
+
+from agentscaler.api.policy import Policy
+from agentscaler.api.signals import SignalName
+from agentscaler.conventions import POD_LABEL
+from agentscaler.decide.snapshot import Missing, Reading, Why
+from agentscaler.errors import SourceError
+from agentscaler.observe import answers, asks, expressions, presets
+from agentscaler.observe.asks import Server
+from agentscaler.observe.credentials import Credentials
+from agentscaler.observe.expressions import FRESH, SAMPLED_LABEL, Agent
+from agentscaler.observe.failures import missing_of
+from agentscaler.observe.presets import Exported, Kind
+from agentscaler.observe.prometheus import Caller
+from agentscaler.observe.sources import SecretKey, Sources
+from agentscaler.quantities import format_duration
+
+_NO_METRIC: Final = Missing(
+    Why.EMPTY, "no metric counts the requests of each pod: set drain.activeRequestsPerPod.metric"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PodReading:
+    """What a pod serves, and when that was sampled."""
+
+    value: Reading
+    sampled: datetime
+
+
+PodReadings: TypeAlias = Mapping[str, PodReading] | Missing
+"""The readings of a policy's pods by name, or why there are none at all."""
+
+_Table: TypeAlias = dict[Agent, dict[str, tuple[float, float]]]
+
+
+async def read_pods(
+    sources: Sources,
+    policies: Sequence[Policy],
+    *,
+    until: float,
+    now: datetime,
+    secrets: Mapping[SecretKey, Credentials],
+) -> dict[str, PodReadings]:
+    """Read the requests in flight of every pod of these policies, by the policies' keys.
+
+    Each server is asked once for each metric. Never raise for what a server does.
+    """
+    queries = {policy.key: query_of(policy) for policy in policies}
+    servers = {policy.key: asks.server_of(policy) for policy in policies}
+    questions = list(
+        dict.fromkeys(
+            (servers[key], query) for key, query in queries.items() if isinstance(query, str)
+        )
+    )
+    put = (
+        _ask(sources, server, query, until=until, now=now, secrets=secrets)
+        for server, query in questions
+    )
+    tables = dict(zip(questions, await asyncio.gather(*put), strict=True))
+    return {
+        policy.key: _of_policy(policy, tables[servers[policy.key], query], now)
+        if isinstance(query := queries[policy.key], str)
+        else query
+        for policy in policies
+    }
+
+
+def query_of(policy: Policy) -> str | Missing:
+    """Give the query for the pods of all agents, or say why there is none."""
+    spec = policy.spec
+    origin = asks.origin_of(spec, SignalName.ACTIVE_REQUESTS)
+    metric = spec.drain.active_requests_per_pod.metric if spec.drain else None
+    if metric is not None:
+        origin = Exported(Kind.GAUGE, metric)
+    if not isinstance(origin, Exported) or origin.kind is not Kind.GAUGE:
+        return _NO_METRIC
+    return expressions.by_pod(origin, presets.PRESETS[spec.signals.preset].naming)
+
+
+async def _ask(
+    sources: Sources,
+    server: Server,
+    query: str,
+    *,
+    until: float,
+    now: datetime,
+    secrets: Mapping[SecretKey, Credentials],
+) -> _Table | Missing:
+    found = sources.find(server, secrets)
+    if isinstance(found, Missing):
+        return found
+    prometheus, credentials = found
+    try:
+        answer = await prometheus.instant(query, Caller(until, credentials), now, table_of)
+    except SourceError as exc:
+        return missing_of(exc)
+    if answer.warning:  # a pod that was left out looks like one without requests
+        return Missing(Why.UNAVAILABLE, f"the answer is incomplete: {answer.warning}")
+    return answer.content
+
+
+def table_of(result: list[Any]) -> _Table:
+    """Read the result: value and time of sample by agent and pod; raise if it is no such result."""
+    values: dict[tuple[Agent, str], float] = {}
+    sampled: dict[tuple[Agent, str], float] = {}
+    for series in result:
+        labels = series["metric"]
+        agent, pod = answers.agent_in(labels), labels.get(POD_LABEL)
+        if agent and pod:
+            column = sampled if SAMPLED_LABEL in labels else values
+            column[agent, pod] = float(series["value"][1])
+    table: _Table = {}
+    for (agent, pod), value in values.items():
+        if (agent, pod) in sampled:
+            table.setdefault(agent, {})[pod] = value, sampled[agent, pod]
+    return table
+
+
+def _of_policy(policy: Policy, table: _Table | Missing, now: datetime) -> PodReadings:
+    if isinstance(table, Missing):
+        return table
+    patience = max(4 * policy.spec.polling_interval, FRESH)
+    pods = table.get(asks.agent_of(policy), {})
+    return {
+        name: _reading(value, datetime.fromtimestamp(at, UTC), now, patience)
+        for name, (value, at) in pods.items()
+    }
+
+
+def _reading(value: float, sampled: datetime, now: datetime, patience: timedelta) -> PodReading:
+    age = now - sampled
+    if age > patience:
+        told = format_duration(timedelta(seconds=round(age.total_seconds())))
+        return PodReading(Missing(Why.STALE, f"the newest sample is {told} old"), sampled)
+    return PodReading(answers.reading_of(value), sampled)

@@ -1,0 +1,230 @@
+"""Pods that are to go are marked, waited for and stamped; those that may stay are released."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentscaler import conventions
+from tests.fakes.apiserver import Fault
+from tests.fakes.cluster import EAGER, POLICY_STATUS, SCALE, SLOTS
+from tests.fakes.leadership import Leader, leading
+from tests.fakes.objects import Body
+
+PATCH_POD = ("patch", "pods")
+LIST_PODS = ("list", "pods")
+
+
+class Fleet:
+    """The pods of the Deployment `agent`; `follow` does what its ReplicaSet would."""
+
+    def __init__(self, leader: Leader) -> None:
+        self.leader = leader
+        self.objects = leader.server.objects
+
+    def start(self, in_flight: dict[str, float], *, detachable: bool = False, **spec: Any) -> None:
+        """Have these pods, idle as a fleet, and a policy that protects the busy among them."""
+        labels = {"app": "agent"}
+        if detachable:
+            labels[conventions.SERVING_LABEL] = "true"
+        for name in in_flight:
+            self.put(name, labels)
+        self.leader.agent(replicas=len(in_flight))
+        self.serve(in_flight)
+        self.leader.policy(**{"drain": {}, "demand": EAGER, **spec})
+
+    def put(self, name: str, labels: dict[str, str]) -> None:
+        """Have a pod that is ready."""
+        metadata = {"namespace": "agents", "name": name, "labels": labels}
+        status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+        self.objects.put("pods", {"metadata": metadata, "status": status})
+
+    def serve(self, in_flight: dict[str, float], *, later: float = 0) -> None:
+        """Show so many requests in flight, sampled so much later than now."""
+        at = (self.leader.clock.date + timedelta(seconds=later)).timestamp()
+        gauges = self.leader.gauges
+        gauges.by_pod = {name: (value, at) for name, value in in_flight.items()}
+
+    def follow(self) -> None:
+        """Remove as many pods as are too many, those of the lowest cost first."""
+        by_cost = sorted(self.names(), key=lambda name: int(self.cost(name) or 0))
+        for name in by_cost[: len(by_cost) - self.leader.replicas()]:
+            self.objects.remove("pods", "agents", name)
+        self.leader.settle()
+
+    def names(self) -> list[str]:
+        return sorted(name for _, name in self.objects.all("pods"))
+
+    def cost(self, name: str) -> str | None:
+        return self._annotations(name).get(conventions.DELETION_COST)
+
+    def is_marked(self, name: str) -> bool:
+        return conventions.DRAINING_ANNOTATION in self._annotations(name)
+
+    def serving(self, name: str) -> str | None:
+        labels: dict[str, str] = self._metadata(name).get("labels", {})
+        return labels.get(conventions.SERVING_LABEL)
+
+    def _annotations(self, name: str) -> dict[str, str]:
+        found: dict[str, str] = self._metadata(name).get("annotations") or {}
+        return found
+
+    def _metadata(self, name: str) -> Body:
+        metadata: Body = self.objects.get("pods", "agents", name)["metadata"]
+        return metadata
+
+
+@pytest.fixture
+async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
+    async with leading(tmp_path) as leader:
+        yield Fleet(leader)
+
+
+async def passes(fleet: Fleet, count: int = 3, after: float = 1) -> None:
+    for _ in range(count):
+        await fleet.leader.run_pass(after=after)
+        fleet.follow()
+
+
+async def test_idle_pods_are_stamped_and_go_while_busy_ones_stay(fleet: Fleet) -> None:
+    fleet.start({"a": 2, "b": 0, "c": 3, "d": 0})
+    await passes(fleet)
+    assert fleet.names() == ["a", "c"]
+    assert fleet.leader.history()[0]["reason"] == "Draining"
+    assert fleet.leader.status()["draining"] == ["a"]
+
+
+async def test_pod_is_stamped_before_the_count_is_set_and_after_it_is_recorded(
+    fleet: Fleet,
+) -> None:
+    fleet.start({"a": 2, "b": 0})
+    await passes(fleet)
+    writes = [each for each in fleet.leader.writes() if each[1] != "events"]
+    act = writes.index(("patch", SCALE))
+    assert writes[act - 1] == PATCH_POD
+    assert ("patch", POLICY_STATUS) in writes[: act - 1]
+
+
+async def test_pods_are_not_looked_at_unless_some_are_to_go(fleet: Fleet) -> None:
+    fleet.start({"a": 2, "b": 2})
+    fleet.leader.load(active=SLOTS)
+    await passes(fleet)
+    assert fleet.leader.server.count(*LIST_PODS) == 0
+
+
+async def test_all_policies_that_shrink_ask_for_pods_in_one_query(fleet: Fleet) -> None:
+    fleet.start({"a": 2, "b": 2})
+    for name in ("second", "third"):
+        fleet.leader.agent(name, replicas=2)
+        for number in range(2):
+            fleet.put(f"{name}-{number}", {"app": name})
+        fleet.leader.policy(name, drain={}, demand=EAGER)
+    await passes(fleet, 2)
+    fleet.leader.metrics.requests.clear()
+    lists = fleet.leader.server.count(*LIST_PODS)
+    await fleet.leader.run_pass()
+    asked = [path for path, _ in fleet.leader.metrics.requests]
+    assert sum("pod%29" in path for path in asked) == 1
+    assert fleet.leader.server.count(*LIST_PODS) == lists + 3
+
+
+async def test_detachable_pod_leaves_service_first_and_goes_once_it_is_idle(fleet: Fleet) -> None:
+    fleet.start({"a": 1, "b": 0}, detachable=True)
+    await passes(fleet, 2)
+    assert (fleet.leader.replicas(), fleet.serving("b")) == (2, "false")
+    fleet.serve({"a": 1, "b": 0}, later=5)
+    await passes(fleet, 1, after=5)
+    assert fleet.names() == ["a"]
+    assert fleet.serving("a") == "true"
+
+
+async def test_pod_serves_again_when_demand_returns(fleet: Fleet) -> None:
+    fleet.start({"a": 1, "b": 1}, detachable=True)
+    await passes(fleet, 2)
+    assert fleet.serving("a") == "false"
+    fleet.leader.load(active=2 * SLOTS)
+    await passes(fleet, 2)
+    assert (fleet.serving("a"), fleet.is_marked("a")) == ("true", False)
+    assert "draining" not in fleet.leader.status()
+
+
+async def test_busy_pod_goes_after_maxwait_and_that_is_told(fleet: Fleet) -> None:
+    fleet.start({"a": 1, "b": 2}, drain={"maxWait": "60s"})
+    await passes(fleet, 3)
+    assert fleet.leader.replicas() == 2
+    fleet.serve({"a": 1, "b": 2}, later=70)
+    await passes(fleet, 1, after=70)
+    assert fleet.names() == ["b"]
+    assert fleet.leader.history()[0]["reason"] == "DrainForced"
+    await fleet.leader.record.post_due_events()
+    assert {event["type"] for event in fleet.leader.events("DrainForced")} == {"Warning"}
+
+
+@pytest.mark.parametrize("broken", ["metrics", "pods", "rights"])
+async def test_nothing_goes_while_the_pods_are_unknown_however_long(
+    fleet: Fleet, broken: str
+) -> None:
+    fleet.start({"a": 1, "b": 0}, drain={"maxWait": "5s"})
+    if broken == "metrics":
+        fleet.leader.gauges.pods_down = True
+    else:
+        status = 403 if broken == "rights" else 500
+        fleet.leader.server.faults.append(Fault(*LIST_PODS, times=-1, status=status))
+    await passes(fleet, 6, after=10)
+    assert fleet.leader.replicas() == 2
+    assert fleet.leader.status()["decision"]["reason"] == "PodsUnknown"
+
+
+@pytest.mark.parametrize("end", ["deleted", "paused", "turned off"])
+async def test_chosen_pods_are_released_when_their_policy_ends(fleet: Fleet, end: str) -> None:
+    fleet.start({"a": 1, "b": 1}, detachable=True)
+    await passes(fleet, 2)
+    assert fleet.serving("a") == "false"
+    match end:
+        case "deleted":
+            fleet.leader.delete_policy()
+            fleet.leader.registry.drop("agents/agent")
+            fleet.leader.drains.forget("agents/agent")
+            await fleet.leader.run_pass(caught_up=False)
+        case "paused":
+            fleet.leader.policy(drain={}, demand=EAGER, mode="Paused")
+        case _:
+            fleet.leader.policy(demand=EAGER, minReplicas=2)
+    if end != "deleted":
+        await passes(fleet, 2)
+    assert (fleet.serving("a"), fleet.is_marked("a")) == ("true", False)
+
+
+async def test_who_takes_over_releases_pods_that_another_has_chosen(fleet: Fleet) -> None:
+    fleet.start({"a": 1, "b": 1}, detachable=True)
+    await passes(fleet, 2)
+    fleet.leader.registry.drop("agents/agent")  # another process begins from the record
+    fleet.leader.drains._places.clear()
+    fleet.leader.load(active=2 * SLOTS)
+    await passes(fleet, 2)
+    assert fleet.serving("a") == "true"
+
+
+@pytest.mark.parametrize("fault", [500, 409, 404])
+async def test_pod_that_cannot_be_marked_or_stamped_costs_no_other_one(
+    fleet: Fleet, fault: int
+) -> None:
+    fleet.start({"a": 2, "b": 0, "c": 2})
+    fleet.leader.server.faults.append(Fault(*PATCH_POD, times=2, status=fault))
+    await passes(fleet, 1)
+    assert fleet.names() == ["a", "b", "c"]
+    await passes(fleet, 4)
+    assert fleet.names() == ["a", "c"]
+
+
+async def test_release_that_fails_is_tried_again(fleet: Fleet) -> None:
+    fleet.start({"a": 1, "b": 1}, detachable=True)
+    await passes(fleet, 2)
+    fleet.leader.load(active=2 * SLOTS)
+    fleet.leader.server.faults.append(Fault(*PATCH_POD, times=1, status=500))
+    await passes(fleet, 1)
+    assert fleet.serving("a") == "false"
+    await passes(fleet, 1)
+    assert fleet.serving("a") == "true"
