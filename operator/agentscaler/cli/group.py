@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "explain": Entry("Explain the newest decision of a policy."),
     "crds": Entry("Print the CustomResourceDefinition."),
     "lint": Entry("Check manifests before they are applied."),
+    "backtest": Entry("Replay a policy on recorded load before it is applied."),
 }
 
 

@@ -62,12 +62,34 @@ def grouped(exported: Exported, naming: Naming, window: timedelta = WINDOW) -> G
 
 def means(exported: Exported, naming: Naming, step: timedelta, agents: Iterable[Agent]) -> str:
     """Ask for the mean of a gauge over each step of a range, of these agents and maybe others."""
+    return _over_steps("avg_over_time", exported, naming, step, agents)
+
+
+def rates(exported: Exported, naming: Naming, step: timedelta, agents: Iterable[Agent]) -> str:
+    """Ask for the rate of a counter over each step of a range, of these agents and maybe others."""
+    return _over_steps("rate", exported, naming, step, agents)
+
+
+def pods(exported: Exported, naming: Naming, agents: Iterable[Agent]) -> str:
+    """Ask how many pods export a gauge, of these agents and maybe others."""
+    series = f"{exported.name}{{{_of(naming, agents)}}}"
+    return f"count by ({_labels(naming)}) ({_named(series, naming)})"
+
+
+def _over_steps(
+    function: str, exported: Exported, naming: Naming, step: timedelta, agents: Iterable[Agent]
+) -> str:
+    matchers = ",".join(filter(None, (exported.matchers, _of(naming, agents))))
+    selector = f"{exported.name}{{{matchers}}}[{format_duration(step)}]"
+    return f"sum by ({_labels(naming)}) ({_named(f'{function}({selector})', naming)})"
+
+
+def _of(naming: Naming, agents: Iterable[Agent]) -> str:
     found = sorted(agents)
     matchers = [_one_of(NAMESPACE_LABEL, (namespace for namespace, _ in found))]
     if naming is Naming.LABEL:
         matchers.append(_one_of(AGENT_LABEL, (agent for _, agent in found)))
-    selector = f"{exported.name}{{{','.join(matchers)}}}[{format_duration(step)}]"
-    return f"sum by ({_labels(naming)}) ({_named(f'avg_over_time({selector})', naming)})"
+    return ",".join(matchers)
 
 
 def by_pod(exported: Exported, naming: Naming) -> str:

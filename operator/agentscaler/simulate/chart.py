@@ -19,7 +19,8 @@ LEFT: Final = 56
 RIGHT: Final = 24
 LOAD_PANEL: Final = (122, 340)  # top and bottom
 REPLICA_PANEL: Final = (394, 510)
-_TICK_HOURS: Final = 3
+_TICK_HOURS: Final = (1, 3, 6, 12, 24, 48, 96, 168)
+_MOST_HOURS: Final = 9  # written below a chart
 _MOST_TICKS: Final = 5
 _STYLE: Final = """
   svg { --paper: #ffffff; --ink: #1f2933; --quiet: #6b7785; --grid: #e4e8ec;
@@ -186,13 +187,15 @@ def _grid(panel: Panel) -> list[str]:
 
 
 def _hours(panel: Panel) -> list[str]:
-    """Write the hours of the day below."""
+    """Write the hours of the day below, or the days where there are many."""
     run, parts = panel.run, []
-    hour = math.ceil(run.first_hour / _TICK_HOURS) * _TICK_HOURS
+    step = next((each for each in _TICK_HOURS if run.hours / each < _MOST_HOURS), _TICK_HOURS[-1])
+    hour = math.ceil(run.first_hour / step) * step
     while hour <= run.first_hour + run.hours:
         x = panel.x(run.start + (hour - run.first_hour) * run.hour_seconds)
-        parts.append(_text(x, panel.bottom + 20, f"{hour % 24:02d}:00", anchor="middle"))
-        hour += _TICK_HOURS
+        label = f"day {hour // 24 + 1}" if step >= 24 else f"{hour % 24:02d}:00"  # noqa: PLR2004
+        parts.append(_text(x, panel.bottom + 20, label, anchor="middle"))
+        hour += step
     return parts
 
 

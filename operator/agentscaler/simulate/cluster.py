@@ -14,10 +14,10 @@ START_P95: Final = 60.0
 _SIGMA: Final = math.log(START_P95 / START_MEDIAN) / 1.6449  # the normal quantile of 95 %
 
 
-def start_delays(rng: Random) -> Iterator[float]:
-    """Give the seconds that one pod after another needs until ready: median 30, p95 60."""
+def start_delays(rng: Random, median: float = START_MEDIAN) -> Iterator[float]:
+    """Give the seconds that one pod after another needs until ready: p95 is twice the median."""
     while True:
-        yield rng.lognormvariate(math.log(START_MEDIAN), _SIGMA)
+        yield rng.lognormvariate(math.log(median), _SIGMA)
 
 
 class Cluster:
@@ -46,6 +46,11 @@ class Cluster:
     def ready(self) -> int:
         """Replicas that take requests."""
         return len(self._serving)
+
+    @property
+    def in_service(self) -> int:
+        """Requests being served by replicas that take more; draining ones left out."""
+        return sum(len(pod.in_service) for pod in self._serving)
 
     @property
     def starting(self) -> int:

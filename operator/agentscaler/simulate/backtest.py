@@ -1,0 +1,150 @@
+"""Set a policy against what was run, fixed fleets and other autoscalers, on the same past."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, Final
+
+import numpy as np
+
+from agentscaler.api.policy import PolicySpec
+from agentscaler.api.strategies import Demand, WaitTarget
+from agentscaler.simulate.past import Past
+from agentscaler.simulate.pilot import Pilot
+from agentscaler.simulate.replay import Outcome, Replay, Terms
+from agentscaler.simulate.scalers import (
+    Fixed,
+    Horizontal,
+    Piloted,
+    Recorded,
+    Scaler,
+    on_utilization,
+    on_work,
+)
+
+Tell = Callable[[str, float], None]
+"""Hears what runs, and what share of it is done."""
+
+POLICY: Final = "this policy"
+RECORDED: Final = "what was run"
+_FIRST_MINUTES: Final = 600.0
+_USUAL: Final = Demand()
+_SEARCHED: Final = 7
+"""Fixed fleets tried at most: they halve the span between none and enough for the peak."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the comparison; `replicas` tells the size of a fixed fleet."""
+
+    name: str
+    outcome: Outcome
+    replicas: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """A policy, by its `spec` as parsed YAML, on one past."""
+
+    spec: Mapping[str, Any]
+    past: Past
+    seed: int = 1
+
+    @property
+    def parsed(self) -> PolicySpec:
+        """Give the policy as the operator reads it."""
+        return Pilot(self.spec).policy.spec
+
+    def compare(self, tell: Tell) -> list[Row]:
+        """Run everything that can be compared, the policy first."""
+        rows = [self.run(POLICY, self.pilot(self.spec), tell)]
+        if self.past.replicas:
+            rows.append(self.run(RECORDED, Recorded(self.past.replicas), tell))
+        rows.append(self.least_fixed(tell))
+        rows += [self.run(name, scaler, tell) for name, scaler in self._others()]
+        return rows
+
+    def pilot(self, spec: Mapping[str, Any]) -> Piloted:
+        """Give the production decision for a spec, which knows what came before the past."""
+        pilot = Pilot(spec)
+        times, loads = self.past.history()
+        if len(times):
+            pilot.recall(times, loads, now=self.past.start)
+        return Piloted(pilot)
+
+    def run(self, name: str, scaler: Scaler, tell: Tell) -> Row:
+        """Let one scaler go through the past."""
+        replay = Replay(self.past, self.terms, replicas=self._first())
+        tell(name, 0.0)
+        row = Row(name, replay.run(scaler, lambda share: tell(name, share)))
+        tell(name, 1.0)
+        return row
+
+    def least_fixed(self, tell: Tell) -> Row:
+        """Find the smallest fleet of one size that serves as many in time as the policy asks."""
+        goal = _wait(self.parsed).attainment
+        low, high = 1, self._peak()
+        best: Row | None = None
+        for _ in range(_SEARCHED):
+            size = (low + high) // 2
+            row = self._fixed(size, tell)
+            if row.outcome.attainment >= goal:
+                best, high = row, size
+            else:
+                low = size + 1
+            if low >= high:
+                break
+        return best or self._fixed(high, tell)
+
+    @property
+    def terms(self) -> Terms:
+        """Give what is the same for all."""
+        spec = self.parsed
+        return Terms(
+            wait_target=_wait(spec).target.total_seconds(),
+            polling=spec.polling_interval.total_seconds(),
+            seed=self.seed,
+        )
+
+    def _fixed(self, size: int, tell: Tell) -> Row:
+        replay = Replay(self.past, self.terms, replicas=size)
+        name = f"{size} replicas, fixed"
+        outcome = replay.run(Fixed(size), lambda share: tell("a fixed fleet", share))
+        return Row(name, outcome, size)
+
+    def _others(self) -> list[tuple[str, Scaler]]:
+        spec, slots = self.parsed, self.past.slots
+        share = _USUAL.target_utilization
+        bounds = spec.min_replicas, spec.max_replicas
+        plain = {key: part for key, part in self.spec.items() if key not in {"demand", "threshold"}}
+        work = share * slots
+        return [
+            ("thresholds, defaults", self.pilot({**plain, "threshold": {}})),
+            (f"HPA, {share:.0%} utilization", Horizontal(on_utilization(share), *bounds)),
+            (f"KEDA, {work:.3g} a replica", Horizontal(on_work(work), *bounds)),
+        ]
+
+    def _first(self) -> int:
+        """Give the replicas to begin with: those there were, else enough for the first minutes."""
+        if self.past.replicas:
+            return self.past.replicas[0][1]
+        past, share = self.past, _USUAL.target_utilization
+        early = past.at < past.start + _FIRST_MINUTES
+        busy = float(past.work[early].sum()) / _FIRST_MINUTES
+        return max(1, ceil(busy / share / past.slots))
+
+    def _peak(self) -> int:
+        """Give a fleet that is enough: for twice the work of the busiest quarter of an hour."""
+        past, width = self.past, 900.0
+        places = ((past.at - past.start) // width).astype(np.int64)
+        busiest = float(np.bincount(places, weights=past.work).max()) / width
+        return max(2, ceil(2 * busiest / past.slots))
+
+
+def _wait(spec: PolicySpec) -> WaitTarget:
+    return (spec.sizing if isinstance(spec.sizing, Demand) else _USUAL).wait
+
+
+def without_further(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out custom metrics and gates, whose past is not known."""
+    return {key: part for key, part in spec.items() if key not in {"metrics", "gates"}}
