@@ -151,13 +151,19 @@ def test_rights_are_the_least(helm: Tool, tmp_path: Path) -> None:
     }
 
 
-def test_secrets_are_read_only_where_policies_may_name_them(helm: Tool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("resource", "values", "verbs"),
+    [("secrets", "secured", ["get"]), ("pods", "draining", ["list", "patch"])],
+)
+def test_what_is_special_is_granted_only_where_it_is_asked_for(
+    helm: Tool, tmp_path: Path, resource: str, values: str, verbs: list[str]
+) -> None:
     def granted(values: dict[str, Any]) -> list[list[str]]:
         found = rules(render(helm, tmp_path, values))
-        return [rule["verbs"] for rule in found if "secrets" in rule["resources"]]
+        return [rule["verbs"] for rule in found if resource in rule["resources"]]
 
     assert granted({}) == []
-    assert granted(VALUES["secured"]) == [["get"]]
+    assert granted(VALUES[values]) == [verbs]
 
 
 def test_values_reach_the_command_line(helm: Tool, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def installed(cluster: Bed) -> Iterator[Bed]:
     cluster.helm(
         "install", RELEASE, str(CHART), "--namespace", SYSTEM_NAMESPACE, "--create-namespace",
         "--take-ownership",
-        "--set", f"replicas=0,prometheus.url={cluster.prometheus_url}",
+        "--set", f"replicas=0,drain.enabled=true,prometheus.url={cluster.prometheus_url}",
     )  # fmt: skip
     cluster.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=30s")
     yield cluster

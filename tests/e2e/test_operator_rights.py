@@ -28,6 +28,8 @@ def may(bed: Bed, *question: str) -> bool:
         ("watch", "deployments.apps"),
         ("patch", "deployments.apps", "--subresource=scale"),
         ("patch", "statefulsets.apps", "--subresource=scale"),
+        ("list", "pods"),
+        ("patch", "pods"),
         ("create", "events"),
         (
             "update",

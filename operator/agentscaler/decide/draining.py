@@ -15,7 +15,7 @@ from agentscaler.api.draining import Drain
 from agentscaler.api.policy import PolicySpec
 from agentscaler.decide.decision import Decision, Memory, Step
 from agentscaler.decide.snapshot import Missing, Pod, Snapshot, Why
-from agentscaler.quantities import format_duration
+from agentscaler.quantities import format_duration, format_time
 
 FORCED: Final = "DrainForced"
 _STAGE: Final = "drain"
@@ -155,7 +155,7 @@ def _limited(policy: PolicySpec, wanted: int, retreat: Retreat, seen: Snapshot) 
     said = f"of {chosen} to go {len(waiting)} {verb} not idle yet ({_say_work(waiting)})"
     first = min(pod.draining_since or seen.now for pod in waiting)
     deadline = first + (policy.drain or _OFF).max_wait
-    hint = f"would be {wanted} once idle, and is forced from {deadline:%H:%M:%S} on"
+    hint = f"would be {wanted} once idle, and is forced from {format_time(deadline)} on"
     return Step(_STAGE, wanted, retreat.replicas, "Draining", said, hint=hint)
 
 

@@ -10,6 +10,8 @@ from agentscaler.decide.snapshot import Snapshot
 from agentscaler.quantities import format_duration, format_time
 
 _DEFAULT = Demand()
+# The clocks of two machines that lead in turn may differ by this much.
+_SKEW = timedelta(minutes=1)
 _HEIGHT = attrgetter("replicas", "at")
 
 
@@ -105,8 +107,12 @@ def _cooldowns(policy: PolicySpec) -> tuple[timedelta, timedelta]:
 
 
 def _cooling(last: datetime | None, cooldown: timedelta, now: datetime) -> datetime | None:
-    """Give the end of the cooldown that still runs."""
-    if last is None or now - last >= cooldown:
+    """Give the end of the cooldown that still runs.
+
+    A scaling far in the future was written before the clock was set back: it would hold the count
+    until then.
+    """
+    if last is None or now - last >= cooldown or last - now > _SKEW:
         return None
     return last + cooldown
 

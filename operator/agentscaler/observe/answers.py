@@ -6,7 +6,7 @@ a reading.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, nan
 from typing import Any
 
 from agentscaler.conventions import AGENT_LABEL, NAMESPACE_LABEL
@@ -27,7 +27,8 @@ class Table:
 def table_of(result: list[Any]) -> Table:
     """Read the result of a grouped query; raise if it is no such result.
 
-    Series without a namespace or an agent belong to no policy and are left out.
+    Series without a namespace or an agent belong to no policy and are left out. No Prometheus gives
+    two for one agent; of a server that does, none is the right one.
     """
     table = Table({}, {})
     for series in result:
@@ -35,7 +36,7 @@ def table_of(result: list[Any]) -> Table:
         agent = agent_in(labels)
         if agent is not None:
             column = table.sampled if SAMPLED_LABEL in labels else table.values
-            column[agent] = float(series["value"][1])
+            column[agent] = nan if agent in column else float(series["value"][1])
     return table
 
 

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import isfinite, nan
 from typing import Any, Final, TypeAlias
 
 from agentscaler.api.policy import Policy
@@ -118,10 +119,11 @@ def table_of(result: list[Any]) -> _Table:
         agent, pod = answers.agent_in(labels), labels.get(POD_LABEL)
         if agent and pod:
             column = sampled if SAMPLED_LABEL in labels else values
-            column[agent, pod] = float(series["value"][1])
+            known = (agent, pod) in column
+            column[agent, pod] = nan if known else float(series["value"][1])
     table: _Table = {}
     for (agent, pod), value in values.items():
-        if (agent, pod) in sampled:
+        if isfinite(sampled.get((agent, pod), nan)):
             table.setdefault(agent, {})[pod] = value, sampled[agent, pod]
     return table
 

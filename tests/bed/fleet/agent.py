@@ -37,6 +37,7 @@ class Agent:
         self._answered = 0.0  # calls to the provider that it answered, or refused
         self._refused = 0.0
         self._deleted: set[str] = set()
+        self._detached: set[str] = set()
         self._pins: dict[str, float | str] = {}
         self._labels = labels_of(
             {
@@ -56,6 +57,8 @@ class Agent:
 
     def note(self, pod: str, state: State | None) -> None:
         """Learn what became of a pod; None: it is gone. Time has been moved on before."""
+        if state is not State.DETACHED:
+            self._detached.discard(pod)
         if state is None:
             self._deleted.discard(pod)
             if pod in self.plant.pods:
@@ -67,6 +70,8 @@ class Agent:
             self.plant.pod_ready(pod)
         else:
             self.plant.pod_closed(pod)
+        if state is State.DETACHED:
+            self._detached.add(pod)
         if state is State.DRAINING:
             self._deleted.add(pod)
 
@@ -104,7 +109,8 @@ class Agent:
         self._gauge(page, conventions.QUEUE_DEPTH, labels, len(self.plant.waiting), at)
         page.add(conventions.REQUESTS_RECEIVED, labels, tally.arrivals, at=at)
         self._write_histogram(page, conventions.REQUEST_WAIT, labels, at)
-        ready = [pod for pod in self.plant.pods.values() if pod.open]
+        pods = self.plant.pods.values()
+        ready = [pod for pod in pods if pod.open or pod.name in self._detached]
         for pod in ready:
             of_pod = f'{labels},{conventions.POD_LABEL}="{pod.name}"'
             self._gauge(page, conventions.ACTIVE_REQUESTS, of_pod, len(pod.in_service), at)

@@ -12,6 +12,8 @@ import aiohttp
 from kubernetes.aio import client
 from kubernetes.aio.client.exceptions import ApiException
 
+from agentscaler.conventions import SERVING_LABEL
+
 RETRY_SECONDS = 0.5
 WATCH_SECONDS = 600
 LOST = (ApiException, aiohttp.ClientError, TimeoutError)
@@ -24,6 +26,8 @@ class State(StrEnum):
 
     STARTING = "starting"
     READY = "ready"
+    DETACHED = "detached"
+    """Out of service by its label: it ends what it has and is sent nothing new."""
     DRAINING = "draining"
 
 
@@ -126,4 +130,7 @@ def _state(body: Mapping[str, Any]) -> State:
         return State.DRAINING
     conditions = body.get("status", {}).get("conditions", ())
     ready = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
-    return State.READY if ready else State.STARTING
+    if not ready:
+        return State.STARTING
+    labels = body["metadata"].get("labels", {})
+    return State.DETACHED if labels.get(SERVING_LABEL) == "false" else State.READY

@@ -1,0 +1,111 @@
+"""Scale-downs that cut off no request, on a real control plane: its ReplicaSets, its Services."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from agentscaler import conventions
+from tests.bed.fleet import AgentConfig, Days, Work
+from tests.bed.processes import wait_until
+from tests.e2e.worlds import World, deployment
+
+pytestmark = pytest.mark.e2e
+
+DAY_SECONDS = 80.0
+EAGER = {"scaleUp": {"maxStep": 20}, "scaleDown": {"maxStep": 20, "cooldown": "3s"}}
+
+
+def detachable(name: str, replicas: int = 1) -> dict[str, Any]:
+    """Write a Deployment whose pods can be taken out of service."""
+    body = deployment(name, replicas)
+    labels = body["spec"]["template"]["metadata"]["labels"]
+    labels = {**labels, conventions.SERVING_LABEL: "true"}
+    body["spec"]["template"]["metadata"]["labels"] = labels
+    return body
+
+
+def service(name: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name},
+        "spec": {
+            "selector": {"app": name, conventions.SERVING_LABEL: "true"},
+            "ports": [{"port": 80, "targetPort": 8000}],
+        },
+    }
+
+
+def start(world: World, name: str, replicas: int = 1) -> None:
+    world.apply(detachable(name, replicas))
+    world.kubectl("rollout", "status", f"deployment/{name}", "--timeout=60s")
+
+
+def in_service(world: World, name: str) -> int:
+    """Count the endpoints that the Service of that name sends requests to."""
+    found = world.kubectl(
+        "get", "endpointslices", f"--selector=kubernetes.io/service-name={name}", "--output=json"
+    )
+    slices = json.loads(found)["items"]
+    endpoints = [each for part in slices for each in part.get("endpoints") or ()]
+    return sum(bool(each["conditions"].get("ready")) for each in endpoints)
+
+
+def removed(history: list[dict[str, Any]]) -> int:
+    return sum(max(0, each["from"] - each["to"]) for each in history)
+
+
+def test_no_request_is_cut_off_over_a_day_of_random_load(world: World) -> None:
+    """Two fleets with the same load; pods are gone 0.2 s after their deletion, requests last 3."""
+    load = Days(
+        peak=5, season=DAY_SECONDS, seed=7, bursts=4, burst_height=1.0,
+        work=Work(mean=3.0, sigma=0.6, most=12.0),
+    )  # fmt: skip
+    for name, protects in (("drained", True), ("plain", False)):
+        start(world, name)
+        world.fleet.put(AgentConfig(namespace=world.namespace, name=name, slots=2, load=load))
+        drain = {"protectBusy": protects, "maxWait": "60s"}
+        world.policy(name, demand=EAGER, historyLimit=100, drain=drain)
+    time.sleep(DAY_SECONDS)
+    figures = world.fleet.figures()
+    drained, plain = (figures[world.namespace, name] for name in ("drained", "plain"))
+    assert min(removed(world.history(name)) for name in ("drained", "plain")) >= 10
+    assert plain["cut"] > 0
+    assert drained["cut"] == 0
+    assert "DrainForced" not in {each["reason"] for each in world.history("drained")}
+    assert drained["replica_hours"] < 1.3 * plain["replica_hours"]
+
+
+def test_pod_leaves_its_service_and_comes_back_when_demand_returns(world: World) -> None:
+    start(world, "agent", 4)
+    world.apply(service("agent"))
+    world.fleet.put(AgentConfig(namespace=world.namespace, name="agent", slots=4))
+    world.pin(queue=0, active=1)
+    wait_until(lambda: in_service(world, "agent") == 4, within=20, what="4 endpoints")
+    world.policy(demand=EAGER, drain={})
+    world.until_reason("Draining")
+    left = 4 - len(world.status()["draining"])
+    assert left < 4
+    wait_until(lambda: in_service(world, "agent") == left, within=20, what="fewer endpoints")
+    assert world.replicas() == 4
+    world.pin(queue=40)
+    wait_until(lambda: in_service(world, "agent") >= 4, within=20, what="all endpoints back")
+    wait_until(lambda: "draining" not in world.status(), within=20, what="no pod draining")
+
+
+def test_idle_pods_go_and_busy_ones_only_after_maxwait(world: World) -> None:
+    start(world, "agent", 3)
+    world.fleet.put(AgentConfig(namespace=world.namespace, name="agent", slots=4))
+    world.pin(queue=0, active=1)
+    world.policy(demand=EAGER, drain={"maxWait": "15s"}, override={
+        "replicas": 1, "until": "2099-01-01T00:00:00Z"
+    })  # fmt: skip
+    world.until_reason("Draining")
+    began = time.monotonic()
+    assert world.replicas() == 3
+    world.until_replicas(1, within=40)
+    assert time.monotonic() - began > 8
+    assert world.history()[0]["reason"] == "DrainForced"
+    world.until_event("DrainForced")

@@ -1,0 +1,78 @@
+"""What each pod serves is asked for all agents at once, and what is not known stays unknown."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from agentscaler.api.policy import Policy
+from agentscaler.decide.snapshot import Missing, Why
+from agentscaler.observe import pods
+from tests.unit.observe.worlds import NOON, policy, series
+
+
+def draining(name: str = "research", **spec: Any) -> Policy:
+    return policy(name, drain={}, **spec)
+
+
+def of_pod(value: object, pod: str, *, agent: str = "research", age: float = 1) -> list[Any]:
+    labels = {"namespace": "agents", "agent": agent, "pod": pod}
+    sampled = NOON.timestamp() - age
+    return [series(value, **labels), series(sampled, **labels, asp_sampled="1")]
+
+
+def readings(policy: Policy, *result: list[Any]) -> pods.PodReadings:
+    return pods._of_policy(policy, pods.table_of([row for rows in result for row in rows]), NOON)
+
+
+def test_all_policies_share_one_query() -> None:
+    queries = {pods.query_of(draining(name)) for name in ("research", "support")}
+    assert len(queries) == 1
+    assert "sum by (namespace, agent, pod) (agent_active_requests)" in str(queries.pop())
+
+
+def test_metric_is_that_of_the_policy_before_that_of_its_preset() -> None:
+    preset = {"preset": "vllm"}
+    assert "(vllm:num_requests_running" in str(pods.query_of(draining(signals=preset)))
+    own = {"activeRequestsPerPod": {"metric": "busy"}}
+    query = str(pods.query_of(policy(drain=own, signals=preset)))
+    assert "busy" in query
+    assert "vllm" not in query
+
+
+def test_query_of_the_policys_own_tells_nothing_of_pods() -> None:
+    custom = draining(signals={"activeRequests": {"query": "sum(busy)"}})
+    found = pods.query_of(custom)
+    assert isinstance(found, Missing)
+    assert "drain.activeRequestsPerPod.metric" in str(found)
+
+
+def test_pods_of_the_agent_are_read_and_those_of_others_left_out() -> None:
+    found = readings(draining(), of_pod(3, "a"), of_pod(0, "b"), of_pod(7, "c", agent="other"))
+    assert not isinstance(found, Missing)
+    assert {name: each.value for name, each in found.items()} == {"a": 3.0, "b": 0.0}
+    assert found["a"].sampled == NOON - timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("value", ["NaN", "+Inf", "-1"])
+def test_senseless_number_of_a_pod_is_missing(value: str) -> None:
+    found = readings(draining(), of_pod(value, "a"))
+    assert not isinstance(found, Missing)
+    assert isinstance(found["a"].value, Missing)
+
+
+def test_old_sample_of_a_pod_is_stale() -> None:
+    found = readings(draining(), of_pod(0, "a", age=121))
+    assert not isinstance(found, Missing)
+    assert found["a"].value == Missing(Why.STALE, "the newest sample is 2m1s old")
+
+
+def test_pod_whose_time_of_sample_is_unknown_has_no_reading() -> None:
+    value, _ = of_pod(0, "a")
+    assert readings(draining(), [value]) == {}
+
+
+def test_pod_that_is_told_twice_is_unknown() -> None:
+    found = readings(draining(), of_pod(0, "a"), of_pod(0, "a")[:1])
+    assert not isinstance(found, Missing)
+    assert isinstance(found["a"].value, Missing)
