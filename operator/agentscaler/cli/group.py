@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "crds": Entry("Print the CustomResourceDefinition."),
     "lint": Entry("Check manifests before they are applied."),
     "backtest": Entry("Replay a policy on recorded load before it is applied."),
+    "tune": Entry("Propose settings from recorded load."),
 }
 
 

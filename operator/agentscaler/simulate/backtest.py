@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from agentscaler.api.policy import PolicySpec
+from agentscaler.api.policy import PolicySpec, parse_spec
 from agentscaler.api.strategies import Demand, WaitTarget
 from agentscaler.simulate.past import Past
 from agentscaler.simulate.pilot import Pilot
@@ -44,16 +44,20 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """A policy, by its `spec` as parsed YAML, on one past."""
+    """A policy, by its `spec` as parsed YAML, on one past.
+
+    `asked` is the service that is scored; the policy's own where it is None.
+    """
 
     spec: Mapping[str, Any]
     past: Past
     seed: int = 1
+    asked: WaitTarget | None = None
 
     @property
     def parsed(self) -> PolicySpec:
         """Give the policy as the operator reads it."""
-        return Pilot(self.spec).policy.spec
+        return parse_spec(self.spec)
 
     def compare(self, tell: Tell) -> list[Row]:
         """Run everything that can be compared, the policy first."""
@@ -82,7 +86,7 @@ class Backtest:
 
     def least_fixed(self, tell: Tell) -> Row:
         """Find the smallest fleet of one size that serves as many in time as the policy asks."""
-        goal = _wait(self.parsed).attainment
+        goal = self.wait.attainment
         low, high = 1, self._peak()
         best: Row | None = None
         for _ in range(_SEARCHED):
@@ -97,11 +101,17 @@ class Backtest:
         return best or self._fixed(high, tell)
 
     @property
+    def wait(self) -> WaitTarget:
+        """Give the service that is scored."""
+        sizing = self.parsed.sizing
+        return self.asked or (sizing if isinstance(sizing, Demand) else _USUAL).wait
+
+    @property
     def terms(self) -> Terms:
         """Give what is the same for all."""
         spec = self.parsed
         return Terms(
-            wait_target=_wait(spec).target.total_seconds(),
+            wait_target=self.wait.target.total_seconds(),
             polling=spec.polling_interval.total_seconds(),
             seed=self.seed,
         )
@@ -139,10 +149,6 @@ class Backtest:
         places = ((past.at - past.start) // width).astype(np.int64)
         busiest = float(np.bincount(places, weights=past.work).max()) / width
         return max(2, ceil(2 * busiest / past.slots))
-
-
-def _wait(spec: PolicySpec) -> WaitTarget:
-    return (spec.sizing if isinstance(spec.sizing, Demand) else _USUAL).wait
 
 
 def without_further(spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ the metrics server and the clock are the caller's. Nothing is estimated or simpl
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from numbers import Integral, Real
 from typing import Final
 
@@ -17,6 +18,7 @@ from agentscaler.api import crd
 from agentscaler.api.misfits import misfits, without_nulls
 from agentscaler.api.policy import Policy, PolicySpec, PredictionMode, parse_spec
 from agentscaler.api.signals import SignalName
+from agentscaler.api.structural import Schema
 from agentscaler.decide import engine, work
 from agentscaler.decide.decision import Decision, Direction, Memory, carried_out
 from agentscaler.decide.leadtime import LeadTime
@@ -76,6 +78,8 @@ class Pilot:
 
     def __init__(self, spec: Mapping[str, object]) -> None:
         self.policy: Final = _policy(spec)
+        # Whoever simulates the pods lets them drain: none is shown to the decision.
+        self._spec: Final = self.policy.spec.model_copy(update={"drain": None})
         self._wants: Final = asks.wants_of(self.policy)
         self._names: Final = _names(self.policy)
         self._foresight: Final = _foresight(self.policy.spec)
@@ -117,7 +121,7 @@ class Pilot:
         self._watch(moment, replicas.current, replicas.ready)
         outlook = self._look(moment, work.load(signals))
         seen = Snapshot(moment, replicas, signals, metrics, gates, outlook)
-        decision = engine.decide(self.policy.spec, seen, self._memory)
+        decision = engine.decide(self._spec, seen, self._memory)
         self._memory, self._pending = decision.memory, decision
         return decision
 
@@ -184,8 +188,7 @@ def _policy(spec: Mapping[str, object]) -> Policy:
             f"spec is {type(spec).__name__}: give the spec of a policy as a mapping, such as "
             '{"scaleTargetRef": {"name": "agent"}}'
         )
-    schema = crd.resource_schema()["properties"]["spec"]
-    if found := tuple(map(str, misfits(spec, schema, ("spec",)))):
+    if found := tuple(map(str, misfits(spec, _schema(), ("spec",)))):
         raise InvalidPolicyError(found)
     parsed = parse_spec(without_nulls(spec))
     return Policy(
@@ -196,6 +199,12 @@ def _policy(spec: Mapping[str, object]) -> Policy:
         created=_EPOCH,
         spec=parsed.model_copy(update={"drain": None}),  # which pod goes is the simulator's matter
     )
+
+
+@cache
+def _schema() -> Schema:
+    schema: Schema = crd.resource_schema()["properties"]["spec"]
+    return schema
 
 
 def _foresight(spec: PolicySpec) -> Foresight | None:

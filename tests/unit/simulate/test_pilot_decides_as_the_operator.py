@@ -11,7 +11,6 @@ from agentscaler.decide.decision import Decision
 from agentscaler.errors import InvalidPolicyError
 from agentscaler.simulate import Pilot, pilot
 
-DAY = 86_400.0
 FULL = {"activeRequests": 8, "queueDepth": 4, "capacity": 8}
 FLOOD = {"activeRequests": 16, "queueDepth": 90, "capacity": 8}
 IDLE = {"activeRequests": 0, "queueDepth": 0, "capacity": 8}
@@ -124,18 +123,31 @@ def test_time_of_a_start_is_learned_from_the_counts() -> None:
 
 
 def test_forecast_begins_from_the_past_that_is_recalled() -> None:
-    times = np.arange(0, 3 * DAY, 60.0)
-    loads = 40 - 36 * np.cos(times / DAY * 2 * np.pi)
-    recalling, fresh = (Pilot(spec(prediction={"lookahead": "15m"})) for _ in range(2))
-    recalling.recall(times, loads, now=3 * DAY)
+    season = 4 * 3600.0
+    times = np.arange(0, 3 * season, 60.0)
+    loads = 40 - 36 * np.cos(times / season * 2 * np.pi)
+    recalling, fresh = (
+        Pilot(spec(prediction={"lookahead": "5m", "season": "4h"})) for _ in range(2)
+    )
+    recalling.recall(times, loads, now=3 * season)
     dawn = {"activeRequests": 4, "queueDepth": 0, "capacity": 8}
-    told = [each.decide(3 * DAY, dawn, current=2, ready=2) for each in (recalling, fresh)]
-    assert [step_of(decision, "forecast") for decision in told] == ["Forecast", "ForecastUntrusted"]
+    told = [each.decide(3 * season, dawn, current=2, ready=2) for each in (recalling, fresh)]
+    said = [next(s.message for s in each.steps if s.name == "forecast") for each in told]
+    assert not said[0].startswith("0.0 slots expected in 5m")
+    assert said[1].startswith("0.0 slots expected in 5m")
 
 
 def test_policy_without_forecast_has_no_step_of_it() -> None:
     decision = Pilot(spec(prediction={"mode": "Off"})).decide(0, FULL, current=2, ready=2)
     assert "forecast" not in {step.name for step in decision.steps}
+
+
+def test_pods_that_drain_are_left_to_the_simulator() -> None:
+    plain = spec(demand={"scaleDown": {"cooldown": "0s", "maxStep": 10}})
+    for fields in (plain, {**plain, "drain": {}}):
+        flight = Pilot(fields)
+        flight.decide(0, IDLE, current=4, ready=4)
+        assert flight.decide(15, IDLE, current=4, ready=4).replicas == 1
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
