@@ -247,7 +247,9 @@ class Operator:
         past = Sources(source, clock, workers=2)  # long reads on connections of their own
         keyring = Keyring(api, clock)
         observer = Observer(present, source, clock)
-        forecasts = Forecasts(HistoryReader(past, clock), lambda: keyring.known, clock)
+        forecasts = Forecasts(
+            HistoryReader(past, source.tenancy, clock), lambda: keyring.known, clock
+        )
         drains = Drains(api, observer, keyring, clock)
         record = Record(registry, api, Recorder(self._identity), telemetry, clock)
         cycle = Cycle(

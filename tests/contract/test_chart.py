@@ -27,6 +27,7 @@ VALUES: dict[str, dict[str, Any]] = {
             "allowedServers": ["https://thanos.legal:9090"],
         },
         "policySecrets": {"enabled": True},
+        "tenancy": {"sharedNamespaces": ["rabbitmq"], "trustedNamespaces": ["*"]},
     },
     "draining": {"drain": {"enabled": True}},
     "other-targets": {
@@ -184,6 +185,8 @@ def test_values_reach_the_command_line(helm: Tool, tmp_path: Path) -> None:
         "--prometheus-bearer-token-file=/etc/agentscaler/prometheus-token/token",
         "--prometheus-ca-file=/etc/agentscaler/prometheus-ca/ca.crt",
         "--allow-server=https://thanos.legal:9090",
+        "--trust-namespace=*",
+        "--share-namespace=rabbitmq",
         *plain,
     ]
 

@@ -44,8 +44,8 @@ def test_crossed_threshold_adds_two(world: World, shown: dict[str, Any], reason:
 def test_high_latency_adds_two(world: World) -> None:
     world.agent()
     world.pin(queue=0, active=2)
-    world.fleet.gauge("e2e_latency_seconds", 9.0, world=world.namespace)
-    query = f'max(e2e_latency_seconds{{world="{world.namespace}"}})'
+    world.fleet.gauge("e2e_latency_seconds", 9.0, namespace=world.namespace)
+    query = "max(e2e_latency_seconds)"  # confined to its namespace by the operator
     world.policy(
         threshold={"scaleUp": {"cooldown": "1h"}},
         signals={"latency": {"query": query, "measures": "Wait"}},
@@ -56,8 +56,8 @@ def test_high_latency_adds_two(world: World) -> None:
 
 def test_custom_metric_with_its_own_query_adds_replicas(world: World) -> None:
     world.agent()
-    world.fleet.gauge("e2e_tickets", 95, world=world.namespace)
-    query = f'sum(e2e_tickets{{world="{world.namespace}"}})'
+    world.fleet.gauge("e2e_tickets", 95, namespace=world.namespace)
+    query = "sum(e2e_tickets)"  # confined to its namespace by the operator
     target = {"perReplica": "20"}
     world.policy(metrics=[{"name": "tickets", "query": query, "target": target}])
     world.until_replicas(5)
@@ -67,12 +67,12 @@ def test_custom_metric_with_its_own_query_adds_replicas(world: World) -> None:
 def test_closed_gate_adds_nothing_until_it_opens(world: World) -> None:
     world.agent()
     world.pin(queue=20, active=0)
-    world.fleet.gauge("e2e_database", 0.95, world=world.namespace)
-    query = f'max(e2e_database{{world="{world.namespace}"}})'
+    world.fleet.gauge("e2e_database", 0.95, namespace=world.namespace)
+    query = "max(e2e_database)"  # confined to its namespace by the operator
     world.policy(demand=EAGER, gates=[{"name": "database", "query": query, "above": "90%"}])
     world.until_reason("GateClosed")
     assert world.replicas() == 1
-    world.fleet.gauge("e2e_database", 0.2, world=world.namespace)
+    world.fleet.gauge("e2e_database", 0.2, namespace=world.namespace)
     world.until_reason("Demand")
     assert world.replicas() > 5
 

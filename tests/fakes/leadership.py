@@ -60,7 +60,7 @@ class Leader(FakeCluster):
         self.sources = Sources(source, self.clock)
         recorder = Recorder("me")
         self.record = Record(self.registry, api, recorder, self.telemetry, self.clock)
-        history = HistoryReader(self.sources, self.clock)
+        history = HistoryReader(self.sources, source.tenancy, self.clock)
         observer = Observer(self.sources, source, self.clock)
         keyring = Keyring(api, self.clock)
         self.drains = Drains(api, observer, keyring, self.clock)

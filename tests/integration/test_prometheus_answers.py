@@ -12,6 +12,7 @@ from agentscaler.decide.snapshot import Missing, Reading, Why
 from agentscaler.observe.observer import Observation, Observer
 from agentscaler.observe.readings import Readings
 from agentscaler.observe.sources import Settings, Sources
+from agentscaler.observe.tenancy import TRUSTING
 from tests.fakes.lone_prometheus import NOON, SECOND, Samples, running
 from tests.unit.observe.worlds import metric, policy
 
@@ -83,7 +84,7 @@ def address() -> Iterator[str]:
 
 @pytest.fixture
 async def observer(address: str) -> AsyncIterator[Observer]:
-    settings = Settings(address)
+    settings = Settings(address, tenancy=TRUSTING)
     sources = Sources(settings, CLOCK)
     yield Observer(sources, settings, CLOCK)
     sources.close()

@@ -10,6 +10,7 @@ from agentscaler.api.policy import Policy
 from agentscaler.clock import SystemClock
 from agentscaler.observe.recorded import Recorder, Series
 from agentscaler.observe.sources import Settings, Sources
+from agentscaler.observe.tenancy import TRUSTING
 from tests.fakes.lone_prometheus import MINUTE, NOON, SECOND, Samples, running
 from tests.unit.observe.worlds import policy
 
@@ -50,7 +51,7 @@ def address() -> Iterator[str]:
 @pytest.fixture
 async def recorder(address: str) -> AsyncIterator[Recorder]:
     sources = Sources(Settings(address), CLOCK, workers=2)
-    yield Recorder(sources, CLOCK)
+    yield Recorder(sources, TRUSTING, CLOCK)
     sources.close()
 
 

@@ -13,6 +13,7 @@ from agentscaler.observe.credentials import Credentials
 from agentscaler.observe.observer import Observer
 from agentscaler.observe.readings import Readings
 from agentscaler.observe.sources import Settings, Sources
+from agentscaler.observe.tenancy import TRUSTING
 from tests.fakes.faulty_prometheus import Request, serving
 from tests.unit.observe.worlds import metric, policy
 
@@ -25,7 +26,8 @@ OURS = {"metric": {"namespace": "agents", "agent": "research"}, "value": [0, "7"
 async def observing(
     address: str, *, seconds: float = 10, allowed: frozenset[str] = frozenset()
 ) -> AsyncIterator[Observer]:
-    settings = Settings(address, allowed=allowed, deadline=timedelta(seconds=seconds))
+    deadline = timedelta(seconds=seconds)
+    settings = Settings(address, allowed=allowed, deadline=deadline, tenancy=TRUSTING)
     sources = Sources(settings, CLOCK)
     yield Observer(sources, settings, CLOCK)
     sources.close()

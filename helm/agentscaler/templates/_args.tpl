@@ -15,6 +15,12 @@
 {{- range .Values.prometheus.allowedServers }}
 - --allow-server={{ . }}
 {{- end }}
+{{- range .Values.tenancy.trustedNamespaces }}
+- --trust-namespace={{ . }}
+{{- end }}
+{{- range .Values.tenancy.sharedNamespaces }}
+- --share-namespace={{ . }}
+{{- end }}
 {{- range .Values.watchNamespaces }}
 - --namespace={{ . }}
 {{- end }}

@@ -69,7 +69,8 @@ class Signal(Model):
 
     query: Query | None = Field(
         None,
-        description="PromQL that gives one number for this agent. Replaces the default metric.",
+        description="PromQL that gives one number for this agent, from series of the policy's "
+        "namespace unless the operator shares more. Replaces the default metric.",
     )
     metric: MetricName | None = Field(
         None,

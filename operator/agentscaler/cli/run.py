@@ -10,6 +10,7 @@ import click
 from agentscaler import conventions, main
 from agentscaler.observe.credentials import Credentials
 from agentscaler.observe.sources import Settings as SourceSettings
+from agentscaler.observe.tenancy import Tenancy
 from agentscaler.report import logs
 
 _LAST_PORT: Final = 65535
@@ -39,6 +40,19 @@ def _listen(_context: click.Context, _option: click.Parameter, value: str) -> tu
     multiple=True,
     metavar="URL",
     help="A further server that policies may name; repeatable.",
+)
+@click.option(
+    "--trust-namespace",
+    multiple=True,
+    metavar="NAMESPACE",
+    help="A namespace whose policies may query all series; * for all of them; repeatable. "
+    "Default: queries see the series of their policy's own namespace.",
+)
+@click.option(
+    "--share-namespace",
+    multiple=True,
+    metavar="NAMESPACE",
+    help="A namespace whose series all policies may query, such as a broker's; repeatable.",
 )
 @click.option(
     "--namespace",
@@ -100,6 +114,10 @@ def _settings(options: dict[str, Any]) -> main.Settings:
             address=options["prometheus_url"],
             credentials=_credentials(options),
             allowed=frozenset(options["allow_server"]),
+            tenancy=Tenancy(
+                trusted=frozenset(options["trust_namespace"]),
+                shared=frozenset(options["share_namespace"]),
+            ),
         ),
         kubeconfig=options["kubeconfig"],
         namespaces=options["namespace"],

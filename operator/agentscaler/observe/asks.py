@@ -7,16 +7,19 @@ policies; only queries that users wrote are asked one by one (see `unions`).
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from agentscaler.api.policy import Policy, PolicySpec
 from agentscaler.api.signals import EmptyResult, Preset, Signal, SignalName
 from agentscaler.api.strategies import Demand, Threshold
 from agentscaler.decide.snapshot import Missing, Why
-from agentscaler.observe import expressions, presets, promql
+from agentscaler.observe import confinement, expressions, presets, promql
 from agentscaler.observe.expressions import FRESH, WINDOW, Grouped, Ratio
 from agentscaler.observe.presets import Exported, Failures, Kind
 from agentscaler.observe.promql import Shape
+from agentscaler.observe.tenancy import TRUSTING, Tenancy
+
+T = TypeVar("T")
 
 _DEMAND: Final = (
     SignalName.QUEUE_DEPTH,
@@ -48,10 +51,15 @@ _FIELDS: Final = {name: name.name.lower() for name in SignalName}
 
 @dataclass(frozen=True, slots=True)
 class Custom:
-    """A query as a user wrote it. `shape` is None when only the server can tell what it gives."""
+    """A query of a user, as it is asked.
+
+    `shape` is None when only the server can tell what it gives; `sees` are the namespaces that it
+    is confined to, none where it is as its author wrote it.
+    """
 
     query: str
     shape: Shape | None = None
+    sees: tuple[str, ...] = ()
 
 
 Source: TypeAlias = Grouped | Ratio | Custom | Missing
@@ -115,18 +123,35 @@ def needed(spec: PolicySpec) -> frozenset[SignalName]:
     return frozenset(names)
 
 
-def wants_of(policy: Policy, window: timedelta = WINDOW) -> Wants:
+def wants_of(policy: Policy, window: timedelta = WINDOW, tenancy: Tenancy = TRUSTING) -> Wants:
     """Work out what a policy wants to know; rates and latencies look back over `window`."""
     spec = policy.spec
+
+    def own(want: Want) -> Want:
+        return replace(want, source=confined(want.source, policy.namespace, tenancy))
+
     patience = max(4 * spec.polling_interval, FRESH)
     return Wants(
         server=server_of(policy),
         agent=agent_of(policy),
         stale_seconds=patience.total_seconds(),
-        signals={name: want_of(spec, name, window) for name in needed(spec)},
-        metrics={each.name: Want(_custom(each.query), each.empty_result) for each in spec.metrics},
-        gates={each.name: Want(_custom(each.query), each.empty_result) for each in spec.gates},
+        signals={name: own(want_of(spec, name, window)) for name in needed(spec)},
+        metrics={
+            each.name: own(Want(_custom(each.query), each.empty_result)) for each in spec.metrics
+        },
+        gates={each.name: own(Want(_custom(each.query), each.empty_result)) for each in spec.gates},
     )
+
+
+def confined(source: T, namespace: str, tenancy: Tenancy) -> T | Custom | Missing:
+    """Have a query see what the policies of this namespace may see; refuse it where it cannot."""
+    sees = tenancy.seen_from(namespace)
+    if not isinstance(source, Custom) or not sees:
+        return source
+    try:
+        return replace(source, query=confinement.confine(source.query, sees), sees=sees)
+    except ValueError as exc:
+        return Missing(Why.REFUSED, f"the query {exc}")
 
 
 def plan(wants: Iterable[Wants]) -> dict[Server, Plan]:

@@ -107,7 +107,7 @@ class Observer:
     def _wants_of(self, policy: Policy) -> Wants:
         known = self._wants.get(policy.key)
         if known is None or known[0] is not policy:
-            known = policy, asks.wants_of(policy, self._settings.window)
+            known = policy, asks.wants_of(policy, self._settings.window, self._settings.tenancy)
             self._wants[policy.key] = known
         return known[1]
 

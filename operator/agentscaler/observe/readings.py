@@ -11,6 +11,7 @@ from math import isnan
 from typing import TypeAlias
 
 from agentscaler.api.signals import EmptyResult, SignalName
+from agentscaler.conventions import NAMESPACE_LABEL
 from agentscaler.decide.snapshot import Missing, Reading, Why
 from agentscaler.observe.answers import Table, reading_of
 from agentscaler.observe.asks import Custom, Source, Want, Wants
@@ -78,9 +79,17 @@ def _look_up(source: Source, wants: Wants, answers: Answers) -> Reading:
         case Ratio():
             return _share(source, wants, answers)
         case Custom():
-            return answers.custom[source.query]
+            return _answer(source, answers.custom[source.query])
         case Missing():
             return source
+
+
+def _answer(source: Custom, reading: Reading) -> Reading:
+    """Say what a confined query did not see: its author does not see the matcher."""
+    if source.sees and isinstance(reading, Missing) and reading.why is Why.EMPTY:
+        seen = " or ".join(source.sees)
+        return Missing(Why.EMPTY, f"{reading.detail} with {NAMESPACE_LABEL}={seen}")
+    return reading
 
 
 def _cell(source: Grouped, wants: Wants, answers: Answers) -> Reading:

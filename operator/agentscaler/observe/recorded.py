@@ -25,6 +25,7 @@ from agentscaler.observe.expressions import Agent
 from agentscaler.observe.presets import Exported, Kind, Naming
 from agentscaler.observe.prometheus import Caller
 from agentscaler.observe.sources import NO_SECRETS, SecretKey, Sources
+from agentscaler.observe.tenancy import Tenancy
 from agentscaler.observe.timelines import Loads, Timeline
 
 MOST_AGENTS: Final = 40  # names of the usual length then make a selector of 2 KB
@@ -72,9 +73,14 @@ class Recorder:
     """Reads histories; `deadline` is the longest that one call may take."""
 
     def __init__(
-        self, sources: Sources, clock: Clock, deadline: timedelta = timedelta(minutes=5)
+        self,
+        sources: Sources,
+        tenancy: Tenancy,
+        clock: Clock,
+        deadline: timedelta = timedelta(minutes=5),
     ) -> None:
         self._sources = sources
+        self._tenancy = tenancy
         self._clock = clock
         self._deadline = deadline
 
@@ -96,12 +102,13 @@ class Recorder:
         until = self._clock.monotonic() + self._deadline.total_seconds()
         reading = _Reading(self._sources, timeline, until, secrets)
         found = list(policies)
-        await reading.read(lane for policy in found for lane in _lanes(policy))
+        lanes = {policy.key: _lanes(policy, self._tenancy) for policy in found}
+        await reading.read(lane for each in lanes.values() for lane in each)
         times = timeline.times
         return {
             policy.key: Series(timeline.start, timeline.step, times, loads)
             for policy in found
-            if (loads := _load_of(policy, reading.rows)) is not None
+            if (loads := _load_of(policy, lanes[policy.key], reading.rows)) is not None
         }
 
 
@@ -172,7 +179,7 @@ class _Reading:
         return parts
 
 
-def _lanes(policy: Policy) -> list[_Lane]:
+def _lanes(policy: Policy, tenancy: Tenancy) -> list[_Lane]:
     """Tell where the requests in service and those waiting are found, in this order.
 
     Fewer than two lanes: the past of what the policy reads cannot be had.
@@ -181,7 +188,8 @@ def _lanes(policy: Policy) -> list[_Lane]:
     naming = presets.PRESETS[policy.spec.signals.preset].naming
     lanes: list[_Lane] = []
     for name in (SignalName.ACTIVE_REQUESTS, SignalName.QUEUE_DEPTH):
-        match asks.origin_of(policy.spec, name):
+        origin = asks.origin_of(policy.spec, name)
+        match asks.confined(origin, policy.namespace, tenancy):
             case Exported(kind=Kind.GAUGE) as exported:
                 lanes.append((_Group(server, exported, naming), asks.agent_of(policy)))
             case Custom(query=query):
@@ -191,8 +199,7 @@ def _lanes(policy: Policy) -> list[_Lane]:
     return lanes
 
 
-def _load_of(policy: Policy, rows: Mapping[_Lane, Loads]) -> Loads | None:
-    lanes = _lanes(policy)
+def _load_of(policy: Policy, lanes: Sequence[_Lane], rows: Mapping[_Lane, Loads]) -> Loads | None:
     if len(lanes) < 2 or any(lane not in rows for lane in lanes):  # noqa: PLR2004 - the two signals
         return None
     active, queued = (

@@ -15,6 +15,7 @@ from agentscaler.observe.asks import Server
 from agentscaler.observe.credentials import ANONYMOUS, Credentials
 from agentscaler.observe.expressions import WINDOW
 from agentscaler.observe.prometheus import WORKERS, Prometheus
+from agentscaler.observe.tenancy import CONFINED, Tenancy
 
 SecretKey: TypeAlias = tuple[str, str]
 """Namespace and name of a Secret."""
@@ -27,7 +28,8 @@ class Settings:
     """How the operator reads metrics.
 
     `address` and `credentials` are those of its own server; `allowed` are the further addresses
-    that policies may name. `deadline` is the longest a pass may take.
+    that policies may name. `deadline` is the longest a pass may take, `tenancy` says whose series
+    the queries of policies see.
     """
 
     address: str
@@ -35,6 +37,7 @@ class Settings:
     allowed: frozenset[str] = frozenset()
     deadline: timedelta = timedelta(seconds=10)
     window: timedelta = WINDOW
+    tenancy: Tenancy = CONFINED
 
 
 class Sources:

@@ -11,6 +11,7 @@ from agentscaler import conventions, main
 from agentscaler.cli import group
 from agentscaler.main import Settings
 from agentscaler.observe.credentials import ANONYMOUS
+from agentscaler.observe.tenancy import CONFINED, Tenancy
 
 URL = "http://prometheus.test:9090"
 REQUIRED = ("--prometheus-url", URL)
@@ -59,6 +60,7 @@ def test_defaults_need_a_prometheus_only(run: Run) -> None:
     assert settings.source.address == URL
     assert settings.source.credentials == ANONYMOUS
     assert settings.source.allowed == frozenset()
+    assert settings.source.tenancy == CONFINED
     assert settings.lease_name == conventions.LEASE_NAME
 
 
@@ -71,6 +73,7 @@ def test_options_become_settings(run: Run, tmp_path: Path) -> None:
         *("--prometheus-bearer-token-file", str(files["token"])),
         *("--prometheus-ca-file", str(files["ca"])),
         *("--allow-server", "http://one.test", "--allow-server", "http://two.test"),
+        *("--trust-namespace", "platform", "--share-namespace", "rabbitmq"),
         *("--namespace", "a", "-n", "b"),
         *("--kubeconfig", str(files["kubeconfig"])),
         *("--lease-namespace", "system", "--lease-name", "mine"),
@@ -79,6 +82,7 @@ def test_options_become_settings(run: Run, tmp_path: Path) -> None:
     source = settings.source
     assert (source.credentials.token_file, source.credentials.authority) == (files["token"], "ca")
     assert source.allowed == {"http://one.test", "http://two.test"}
+    assert source.tenancy == Tenancy(frozenset({"platform"}), frozenset({"rabbitmq"}))
     assert (settings.namespaces, settings.kubeconfig) == (("a", "b"), files["kubeconfig"])
     assert (settings.lease_namespace, settings.lease_name) == ("system", "mine")
     assert (settings.host, settings.port) == ("0.0.0.0", 0)  # noqa: S104 - never listened on
