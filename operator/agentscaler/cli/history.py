@@ -22,6 +22,7 @@ from agentscaler.observe import pasts
 from agentscaler.observe.credentials import Credentials
 from agentscaler.observe.recorded import Recorder
 from agentscaler.observe.sources import Settings, Sources
+from agentscaler.observe.tenancy import TRUSTING
 from agentscaler.quantities import parse_duration
 from agentscaler.simulate import past
 from agentscaler.simulate.backtest import Backtest, without_further
@@ -150,7 +151,7 @@ async def _of_prometheus(policy: Policy, given: Mapping[str, Any]) -> Past:
     asked, sources = _sources(policy, given)
     try:
         found = await pasts.fetch(asked, sources, _CLOCK, start=start, end=end)
-        earlier = await Recorder(sources, _CLOCK).fetch_history(
+        earlier = await Recorder(sources, TRUSTING, _CLOCK).fetch_history(
             [asked], now=found.start, span=policy.spec.prediction.history, step=found.step
         )
     finally:
