@@ -9,6 +9,7 @@ import pytest
 from agentscaler.simulate.backtest import POLICY, RECORDED, Backtest, without_further
 from agentscaler.simulate.past import Past
 from agentscaler.simulate.picture import picture
+from agentscaler.simulate.pilot import Pilot
 from agentscaler.simulate.replay import Replay, Terms
 from agentscaler.simulate.scalers import (
     Fixed,
@@ -196,3 +197,32 @@ def test_picture_shows_the_policy_and_the_fixed_fleet() -> None:
     assert drawn.startswith("<svg")
     assert "agents/research" in drawn
     assert "a fixed fleet of equal service: 3" in drawn
+
+
+class Noting:
+    """Lets another decide, and keeps what it saw and said."""
+
+    def __init__(self, inner: Scaler) -> None:
+        self.inner = inner
+        self.seen: list[Sight] = []
+        self.counts: list[int] = []
+
+    def decide(self, seen: Sight) -> int:
+        self.seen.append(seen)
+        self.counts.append(self.inner.decide(seen))
+        return self.counts[-1]
+
+
+def test_pilot_decides_the_same_on_what_a_backtest_saw() -> None:
+    backtest = Backtest(SPEC, load(0.5, hours=0.5))
+    noting = Noting(backtest.pilot(SPEC))
+    Replay(backtest.past, backtest.terms, replicas=1).run(noting)
+    pilot = Pilot(SPEC)
+    counts = [
+        pilot.decide(
+            seen.now, seen.readings, current=seen.current, ready=seen.ready, starting=seen.starting
+        ).replicas
+        for seen in noting.seen
+    ]
+    assert counts == noting.counts
+    assert len(set(counts)) > 1
