@@ -75,6 +75,10 @@ e2e: $(READY)  ## End-to-end tests alone (CLUSTER=local|kind|current)
 unit: $(READY)  ## Unit tests: no network, no cluster, seconds
 	$(BIN)/pytest tests/unit --numprocesses=auto
 
+.PHONY: test-faults
+test-faults: $(READY)  ## Faults and a random walk of them (FAULT_WALK_STEPS=20000 for a long one)
+	$(BIN)/pytest --timeout 0 tests/faults
+
 .PHONY: crds
 crds: $(READY)  ## Write the CRD anew, for kubectl and for the chart
 	$(BIN)/agentscaler crds > crds/.new && mv crds/.new crds/agentscalingpolicies.yaml

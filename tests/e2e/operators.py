@@ -40,6 +40,11 @@ class Operator:
     def __exit__(self, *_: object) -> None:
         self._companion.down()
 
+    @property
+    def is_running(self) -> bool:
+        """Tell whether the process is there."""
+        return self._companion.program.pid is not None
+
     def kill(self) -> None:
         """End it without a warning."""
         self._companion.program.kill()

@@ -40,6 +40,7 @@ class Fault:
     hang: bool = False
     text: str = ""
     carried_out: bool = False  # only the answer is lost
+    delay_seconds: float = 0.0  # it is answered as it should be, only late
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,9 @@ class FakeApiServer:
         self.queries.append(dict(request.query))
         self.on_request(asked.verb, asked.what)
         fault = self._fault(asked)
+        if fault is not None and fault.delay_seconds:
+            await asyncio.sleep(fault.delay_seconds)
+            fault = None
         if fault is not None and not fault.carried_out:
             return await self._fail(fault)
         try:

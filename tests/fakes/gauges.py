@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from agentscaler import conventions
-from tests.fakes.faulty_prometheus import Request
+from tests.fakes.faulty_prometheus import Request, Respond
 
 SHOWN = {
     "queue": conventions.QUEUE_DEPTH,
@@ -19,11 +19,13 @@ class Gauges:
 
     While `is_down` every query fails. `by_pod` has the requests in flight of each pod of the agent
     "agent", and the time of the sample; while `pods_down` that query fails.
+    A `fault` answers in place of all this.
     """
 
     def __init__(self) -> None:
         self.is_down = False
         self.pods_down = False
+        self.fault: Respond | None = None
         self.by_pod: dict[str, tuple[float, float]] = {}
         self._values: dict[tuple[str, str], dict[str, float]] = {}
 
@@ -32,7 +34,9 @@ class Gauges:
         self._values.setdefault((namespace, agent), {}).update(values)
 
     def __call__(self, request: Request) -> None:
-        if self.is_down or (self.pods_down and _BY_POD in request.asked["query"]):
+        if self.fault is not None:
+            self.fault(request)
+        elif self.is_down or (self.pods_down and _BY_POD in request.asked["query"]):
             request.refuse(503, "unavailable", "broken on purpose")
         elif "query_range" in request.path:
             request.answer_json(_NOTHING)

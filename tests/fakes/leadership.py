@@ -46,7 +46,9 @@ class DatedClock(SystemClock):
 class Leader(FakeCluster):
     """A cluster, and what a leading operator has of it; nothing runs but the watches of targets."""
 
-    def __init__(self, server: FakeApiServer, api: Api, metrics: FaultyPrometheus) -> None:
+    def __init__(
+        self, server: FakeApiServer, api: Api, metrics: FaultyPrometheus, deadline: timedelta
+    ) -> None:
         gauges = metrics.respond
         assert isinstance(gauges, Gauges)
         super().__init__(server, gauges)
@@ -56,7 +58,7 @@ class Leader(FakeCluster):
         self.telemetry = Telemetry("test")
         self.targets = Targets(api, clock=self.clock)
         self.rivals = Rivals(api, clock=self.clock)
-        source = SourceSettings(metrics.address)
+        source = SourceSettings(metrics.address, deadline=deadline)
         self.sources = Sources(source, self.clock)
         recorder = Recorder("me")
         self.record = Record(self.registry, api, recorder, self.telemetry, self.clock)
@@ -82,6 +84,12 @@ class Leader(FakeCluster):
         found = self.registry.find(f"agents/{name}")
         assert found is not None
         return found
+
+    def restart(self) -> None:
+        """Have another process lead from now on: it knows what is recorded, and nothing else."""
+        for entry in self.registry:
+            self.registry.drop(entry.key)
+        self.drains._places.clear()
 
     def learn(self) -> None:
         """Let the registry know of every policy as it is now, as the watch does in time."""
@@ -119,12 +127,16 @@ class Leader(FakeCluster):
 
 @asynccontextmanager
 async def leading(
-    folder: Path, *, limits: Limits = QUICK, may_write: Callable[[], bool] = lambda: True
+    folder: Path,
+    *,
+    limits: Limits = QUICK,
+    may_write: Callable[[], bool] = lambda: True,
+    deadline: timedelta = timedelta(seconds=10),
 ) -> AsyncIterator[Leader]:
     """Start both servers, and lead."""
     with serving(Gauges()) as metrics:
         async with connected(folder, limits=limits, may_write=may_write) as (server, api):
-            leader = Leader(server, api, metrics)
+            leader = Leader(server, api, metrics, deadline)
             leader.rivals.start()
             await leader.rivals.settled()
             try:

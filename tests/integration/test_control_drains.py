@@ -1,91 +1,23 @@
 """Pods that are to go are marked, waited for and stamped; those that may stay are released."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from agentscaler import conventions
 from tests.fakes.apiserver import Fault
 from tests.fakes.cluster import EAGER, POLICY_STATUS, SCALE, SLOTS
-from tests.fakes.leadership import Leader, leading
-from tests.fakes.objects import Body
+from tests.fakes.leadership import leading
+from tests.fakes.podded import Fleet, passes
 
 PATCH_POD = ("patch", "pods")
 LIST_PODS = ("list", "pods")
-
-
-class Fleet:
-    """The pods of the Deployment `agent`; `follow` does what its ReplicaSet would."""
-
-    def __init__(self, leader: Leader) -> None:
-        self.leader = leader
-        self.objects = leader.server.objects
-
-    def start(self, in_flight: dict[str, float], *, detachable: bool = False, **spec: Any) -> None:
-        """Have these pods, idle as a fleet, and a policy that protects the busy among them."""
-        labels = {"app": "agent"}
-        if detachable:
-            labels[conventions.SERVING_LABEL] = "true"
-        for name in in_flight:
-            self.put(name, labels)
-        self.leader.agent(replicas=len(in_flight))
-        self.serve(in_flight)
-        self.leader.policy(**{"drain": {}, "demand": EAGER, **spec})
-
-    def put(self, name: str, labels: dict[str, str]) -> None:
-        """Have a pod that is ready."""
-        metadata = {"namespace": "agents", "name": name, "labels": labels}
-        status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
-        self.objects.put("pods", {"metadata": metadata, "status": status})
-
-    def serve(self, in_flight: dict[str, float], *, later: float = 0) -> None:
-        """Show so many requests in flight, sampled so much later than now."""
-        at = (self.leader.clock.date + timedelta(seconds=later)).timestamp()
-        gauges = self.leader.gauges
-        gauges.by_pod = {name: (value, at) for name, value in in_flight.items()}
-
-    def follow(self) -> None:
-        """Remove as many pods as are too many, those of the lowest cost first."""
-        by_cost = sorted(self.names(), key=lambda name: int(self.cost(name) or 0))
-        for name in by_cost[: len(by_cost) - self.leader.replicas()]:
-            self.objects.remove("pods", "agents", name)
-        self.leader.settle()
-
-    def names(self) -> list[str]:
-        return sorted(name for _, name in self.objects.all("pods"))
-
-    def cost(self, name: str) -> str | None:
-        return self._annotations(name).get(conventions.DELETION_COST)
-
-    def is_marked(self, name: str) -> bool:
-        return conventions.DRAINING_ANNOTATION in self._annotations(name)
-
-    def serving(self, name: str) -> str | None:
-        labels: dict[str, str] = self._metadata(name).get("labels", {})
-        return labels.get(conventions.SERVING_LABEL)
-
-    def _annotations(self, name: str) -> dict[str, str]:
-        found: dict[str, str] = self._metadata(name).get("annotations") or {}
-        return found
-
-    def _metadata(self, name: str) -> Body:
-        metadata: Body = self.objects.get("pods", "agents", name)["metadata"]
-        return metadata
 
 
 @pytest.fixture
 async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
     async with leading(tmp_path) as leader:
         yield Fleet(leader)
-
-
-async def passes(fleet: Fleet, count: int = 3, after: float = 1) -> None:
-    for _ in range(count):
-        await fleet.leader.run_pass(after=after)
-        fleet.follow()
 
 
 async def test_idle_pods_are_stamped_and_go_while_busy_ones_stay(fleet: Fleet) -> None:
@@ -200,8 +132,7 @@ async def test_chosen_pods_are_released_when_their_policy_ends(fleet: Fleet, end
 async def test_who_takes_over_releases_pods_that_another_has_chosen(fleet: Fleet) -> None:
     fleet.start({"a": 1, "b": 1}, detachable=True)
     await passes(fleet, 2)
-    fleet.leader.registry.drop("agents/agent")  # another process begins from the record
-    fleet.leader.drains._places.clear()
+    fleet.leader.restart()
     fleet.leader.load(active=2 * SLOTS)
     await passes(fleet, 2)
     assert fleet.serving("a") == "true"
