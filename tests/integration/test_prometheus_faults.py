@@ -32,8 +32,8 @@ SEVEN = {"metric": {}, "value": [NOON.timestamp(), "7"]}
 
 async def ask(address: str, *, seconds: float = 5.0, most_bytes: int = 100_000) -> Answer[Any]:
     """Put one question; what it gives is read as one number."""
-    prometheus = Prometheus(address, CLOCK, most_bytes=most_bytes)
-    caller = Caller(CLOCK.monotonic() + seconds)
+    prometheus = Prometheus(address, CLOCK)
+    caller = Caller(CLOCK.monotonic() + seconds, most_bytes=most_bytes)
     try:
         return await prometheus.instant("up", caller, NOON, answers.number_of)
     finally:

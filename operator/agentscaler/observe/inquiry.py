@@ -5,6 +5,7 @@ Each query fails alone. What a server refuses is traced to the query it is about
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -22,6 +23,9 @@ from agentscaler.observe.unions import Suspects
 Members: TypeAlias = Sequence[Custom]
 T = TypeVar("T")
 
+# A query of a user gives one series, of a kilobyte; the answers for all agents may be large.
+MOST_CUSTOM_BYTES: Final = 1024 * 1024
+
 # Queries may be too much only together: no half of them is to blame.
 _TOO_MUCH: Final = (SlowQueryError, HeavyQueryError, TooLargeError)
 
@@ -34,6 +38,7 @@ class Inquiry:
     ) -> None:
         self._prometheus = prometheus
         self._caller = caller
+        self._apart = replace(caller, most_bytes=MOST_CUSTOM_BYTES)
         self._at = at
         self._suspects = suspects
         self._answers = Answers(at.timestamp())
@@ -48,7 +53,7 @@ class Inquiry:
 
     async def _put_grouped(self, grouped: Grouped) -> None:
         try:
-            answer = await self._ask(grouped.query, answers.table_of)
+            answer = await self._ask(self._caller, grouped.query, answers.table_of)
         except SourceError as exc:
             self._answers.grouped[grouped.query] = missing_of(exc)
         else:
@@ -58,7 +63,7 @@ class Inquiry:
     async def _put_union(self, members: Members, *, spoilt: bool = False) -> None:
         """Ask several queries at once; `spoilt` if one of them is known to be refused."""
         try:
-            answer = await self._ask(unions.compose(members), _reader(members))
+            answer = await self._ask(self._apart, unions.compose(members), _reader(members))
         except (BadQueryError, *_TOO_MUCH) as exc:
             await self._trace(members, exc)
         except SourceError as exc:
@@ -86,8 +91,8 @@ class Inquiry:
             parts = [members[:half], members[half:]]
         await asyncio.gather(*(self._put_union(part, spoilt=True) for part in parts))
 
-    async def _ask(self, query: str, read: Callable[[list[Any]], T]) -> Answer[T]:
-        return await self._prometheus.instant(query, self._caller, self._at, read)
+    async def _ask(self, caller: Caller, query: str, read: Callable[[list[Any]], T]) -> Answer[T]:
+        return await self._prometheus.instant(query, caller, self._at, read)
 
     def _fail(self, members: Members, error: SourceError) -> None:
         self._answers.custom.update(

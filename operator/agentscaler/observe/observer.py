@@ -18,6 +18,7 @@ from agentscaler.observe.credentials import Credentials
 from agentscaler.observe.inquiry import Inquiry
 from agentscaler.observe.pods import PodReadings, read_pods
 from agentscaler.observe.prometheus import Caller
+from agentscaler.observe.rations import ration
 from agentscaler.observe.readings import Answers, Readings
 from agentscaler.observe.sources import NO_SECRETS, SecretKey, Settings, Sources
 from agentscaler.observe.unions import Suspects
@@ -59,7 +60,7 @@ class Observer:
         deadline of the settings.
         """
         asked_before = self._count()
-        wanted = {policy.key: self._wants_of(policy) for policy in policies}
+        wanted = ration({policy.key: self._wants_of(policy) for policy in policies})
         plans = asks.plan(wanted.values())
         until = self._clock.monotonic() + self._settings.deadline.total_seconds()
         passes = (

@@ -21,12 +21,17 @@ from agentscaler.errors import SourceTimeoutError, SourceUnavailableError
 from agentscaler.observe.credentials import ANONYMOUS, Credentials
 from agentscaler.observe.failures import our_words, warning_in
 from agentscaler.observe.timelines import Span
-from agentscaler.observe.transport import NO_RETRY, BoundedAdapter, Exchange, open_session
+from agentscaler.observe.transport import (
+    MOST_BYTES,
+    NO_RETRY,
+    BoundedAdapter,
+    Exchange,
+    open_session,
+)
 
 T = TypeVar("T")
 
 WORKERS: Final = 4
-MOST_BYTES: Final = 64 * 1024 * 1024
 # The server is to give up first: then it says so, and which query it was.
 _SERVER_SHARE: Final = 0.8
 _MOST_CLIENTS: Final = 64
@@ -42,22 +47,29 @@ class Answer(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """As whom, until when (on the monotonic clock) and how long at most one question may take."""
+    """As whom, until when (on the monotonic clock) and how long at most one question may take.
+
+    `most_bytes` is the largest answer that is taken in.
+    """
 
     until: float
     credentials: Credentials = ANONYMOUS
     patience: float = 6.0
+    most_bytes: int = MOST_BYTES
 
 
 class _Client:
     """One connection of one thread."""
 
-    def __init__(self, address: str, credentials: Credentials, clock: Clock, most: int) -> None:
+    def __init__(
+        self, address: str, credentials: Credentials, clock: Clock, *, guarded: bool
+    ) -> None:
         self.exchange = Exchange()
         session = open_session(credentials, self.exchange, clock)
         self.connect = PrometheusConnect(address, retry=NO_RETRY, session=session)
         # The library mounts an adapter of its own when it is made.
-        session.mount(address, BoundedAdapter(credentials, clock, most))
+        adapter = BoundedAdapter(credentials, clock, self.exchange, guarded=guarded)
+        session.mount(address, adapter)
 
 
 class _Threads(threading.local):
@@ -68,17 +80,20 @@ class _Threads(threading.local):
 
 
 class Prometheus:
-    """One server, whoever asks it. `close` it in the end."""
+    """One server, whoever asks it. `close` it in the end.
+
+    Where it is `guarded`, a name that leads to this machine or its link is not asked.
+    """
 
     def __init__(
-        self, address: str, clock: Clock, *, workers: int = WORKERS, most_bytes: int = MOST_BYTES
+        self, address: str, clock: Clock, *, workers: int = WORKERS, guarded: bool = False
     ) -> None:
         self.address = address.rstrip("/")
         self.host = _host_of(self.address)
         self.asked = 0
         self._given_up: list[Future[Any]] = []
         self._clock = clock
-        self._most_bytes = most_bytes
+        self._guarded = guarded
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="prometheus")
         self._threads = _Threads()
         self._opened: list[_Client] = []
@@ -161,6 +176,7 @@ class Prometheus:
         if timeout <= 0:
             raise SourceTimeoutError(f"{self.host} had no time left to be asked")
         client = self._client(caller.credentials)
+        client.exchange.most_bytes = caller.most_bytes
         with our_words(self.host, client.exchange):
             content = read(ask(client.connect, timeout))
             return Answer(content, warning_in(client.exchange.body))
@@ -175,7 +191,7 @@ class Prometheus:
 
     def _open(self, credentials: Credentials) -> _Client:
         try:
-            client = _Client(self.address, credentials, self._clock, self._most_bytes)
+            client = _Client(self.address, credentials, self._clock, guarded=self._guarded)
         except ValueError as exc:
             raise SourceUnavailableError(f"the credentials for {self.host}: {exc}") from exc
         self._opened.append(client)

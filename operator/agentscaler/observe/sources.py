@@ -65,7 +65,9 @@ class Sources:
             said = f"the Secret {secret} is missing or holds no usable credentials"
             return Missing(Why.NO_CREDENTIALS, said)
         if address not in self._opened:
-            self._opened[address] = Prometheus(address, self._clock, workers=self._workers)
+            self._opened[address] = Prometheus(
+                address, self._clock, workers=self._workers, guarded=address != self._own
+            )
         return self._opened[address], credentials
 
     def _credentials_for(

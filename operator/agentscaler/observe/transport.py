@@ -13,9 +13,11 @@ from urllib3 import Retry
 from agentscaler.clock import Clock
 from agentscaler.errors import BadResponseError, SourceTimeoutError, SourceUnavailableError
 from agentscaler.observe.credentials import Credentials, tls_context
+from agentscaler.observe.peers import POOLS
 
 TENANT_HEADER: Final = "X-Scope-OrgID"
 NO_RETRY: Final = Retry(total=0)  # the next pass is the retry; Retry-After could hold us for hours
+MOST_BYTES: Final = 64 * 1024 * 1024
 _TOKEN_SECONDS: Final = 60.0
 _CHUNK_BYTES: Final = 256 * 1024
 
@@ -26,16 +28,23 @@ class TooLargeError(BadResponseError):
 
 @dataclass(slots=True)
 class Exchange:
-    """The last response of a session: what the client library drops of it."""
+    """The last response of a session: what the client library drops of it.
+
+    `most_bytes` is the size that the next response may have.
+    """
 
     status: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    most_bytes: int = MOST_BYTES
 
     def note(self, response: requests.Response, **_: Any) -> None:
-        """Keep a response; a hook of the session."""
+        """Keep a response, without the credentials that it may repeat; a hook of the session."""
         self.status, self.headers = response.status_code, response.headers
+        sent = response.request.headers.get("Authorization", "").partition(" ")[2]
         self.body = response.content
+        if sent:
+            self.body = self.body.replace(sent.encode(), b"[credentials]")
 
     def clear(self) -> None:
         """Let go of the response: bodies are large and connections live long."""
@@ -88,14 +97,19 @@ class BoundedAdapter(HTTPAdapter):
     a call of "2 seconds" for ever.
     """
 
-    def __init__(self, credentials: Credentials, clock: Clock, most_bytes: int) -> None:
+    def __init__(
+        self, credentials: Credentials, clock: Clock, exchange: Exchange, *, guarded: bool
+    ) -> None:
         self._tls = tls_context(credentials)
         self._clock = clock
-        self._most_bytes = most_bytes
+        self._exchange = exchange
+        self._guarded = guarded
         super().__init__(max_retries=NO_RETRY)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._tls, **kwargs)
+        if self._guarded:
+            self.poolmanager.pool_classes_by_scheme = POOLS
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Leave the context as it is: the library would add all public authorities to ours."""
@@ -116,11 +130,11 @@ class BoundedAdapter(HTTPAdapter):
         return response
 
     def _take_in(self, response: requests.Response, ends: float) -> bytes:
-        body = bytearray()
+        body, most = bytearray(), self._exchange.most_bytes
         while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
             body += chunk
-            if len(body) > self._most_bytes:
-                raise TooLargeError(f"the answer is larger than {self._most_bytes} bytes")
+            if len(body) > most:
+                raise TooLargeError(f"the answer is larger than {most} bytes")
             if self._clock.monotonic() >= ends:
                 raise SourceTimeoutError("the answer did not arrive in time")
         return bytes(body)
