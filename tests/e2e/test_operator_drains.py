@@ -109,3 +109,40 @@ def test_idle_pods_go_and_busy_ones_only_after_maxwait(world: World) -> None:
     assert time.monotonic() - began > 8
     assert world.history()[0]["reason"] == "DrainForced"
     world.until_event("DrainForced")
+
+
+def test_stateful_set_gives_up_the_idle_pods_at_its_end(world: World) -> None:
+    body = deployment("numbered", 4)
+    spec = {**body["spec"], "serviceName": "numbered", "podManagementPolicy": "Parallel"}
+    world.apply({**body, "kind": "StatefulSet", "spec": spec})
+    world.kubectl("rollout", "status", "statefulset/numbered", "--timeout=60s")
+    labels = {"namespace": world.namespace, "agent": "numbered"}
+    for number, busy in enumerate((0, 1, 0, 0)):
+        pod = f"numbered-{number}"
+        world.fleet.gauge(conventions.ACTIVE_REQUESTS, busy, **labels, pod=pod)
+        world.fleet.gauge(conventions.CAPACITY, 4, **labels, pod=pod)
+    world.fleet.gauge(conventions.QUEUE_DEPTH, 0, **labels)
+    world.policy(
+        "numbered",
+        scaleTargetRef={"kind": "StatefulSet", "name": "numbered"},
+        demand=EAGER,
+        drain={},
+        override={"replicas": 1, "until": "2099-01-01T00:00:00Z"},
+    )
+    wait_until(
+        lambda: world.read("statefulset", "numbered")["spec"]["replicas"] == 2,
+        within=30,
+        what="2 replicas",
+    )
+    wait_until(
+        lambda: world.status("numbered").get("draining") == ["numbered-1"],
+        within=20,
+        what="the busy one alone draining",
+    )
+    assert world.read("statefulset", "numbered")["spec"]["replicas"] == 2
+    world.fleet.gauge(conventions.ACTIVE_REQUESTS, 0, **labels, pod="numbered-1")
+    wait_until(
+        lambda: world.read("statefulset", "numbered")["spec"]["replicas"] == 1,
+        within=30,
+        what="1 replica",
+    )

@@ -10,6 +10,7 @@ from agentscaler.api.signals import SignalName
 from agentscaler.clock import SystemClock
 from agentscaler.decide.snapshot import Missing, Reading, Why
 from agentscaler.observe.observer import Observation, Observer
+from agentscaler.observe.pods import PodReading
 from agentscaler.observe.readings import Readings
 from agentscaler.observe.sources import Settings, Sources
 from agentscaler.observe.tenancy import TRUSTING
@@ -326,3 +327,31 @@ async def test_dead_server_makes_only_its_own_policies_blind(
     }
     assert whys == {Why.UNAVAILABLE}
     assert seen.readings["agents/research"].signals[SignalName.QUEUE_DEPTH] == 6
+
+
+async def test_pods_are_told_apart_with_the_times_of_their_samples(observer: Observer) -> None:
+    policies = [policy(name, drain={}) for name in ("research", "idle", "nobody")]
+    seen = await observer.observe_pods(policies, now=NOON)
+    research, idle, nobody = (seen[one.key] for one in policies)
+    told = PodReading(4.0, NOON - 3 * SECOND)
+    assert research == {"research-1": told, "research-2": told}
+    assert idle == {"idle-1": PodReading(0.0, NOON - 3 * SECOND)}
+    assert nobody == {}
+
+
+async def test_pods_of_an_engine_are_known_by_their_names(observer: Observer) -> None:
+    waiting = {"activeRequestsPerPod": {"metric": "vllm:num_requests_waiting"}}
+    one = policy("llama", namespace="models", signals={"preset": "vllm"}, drain=waiting)
+    seen = (await observer.observe_pods([one], now=NOON))[one.key]
+    assert not isinstance(seen, Missing)
+    assert sorted(seen) == ["llama-0", "llama-7c9d5b6f8-x2vlq"]
+
+
+async def test_pods_of_a_dead_server_are_unknown(unused_tcp_port: int) -> None:
+    settings = Settings(f"http://127.0.0.1:{unused_tcp_port}", tenancy=TRUSTING)
+    sources = Sources(settings, CLOCK)
+    one = policy("research", drain={})
+    seen = (await Observer(sources, settings, CLOCK).observe_pods([one], now=NOON))[one.key]
+    sources.close()
+    assert isinstance(seen, Missing)
+    assert seen.why is Why.UNAVAILABLE

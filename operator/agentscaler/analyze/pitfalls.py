@@ -165,6 +165,18 @@ def self_locking_gate(spec: PolicySpec, _now: datetime) -> Found:
                 )
 
 
+def blind_drain(spec: PolicySpec, _now: datetime) -> Found:
+    """Find busy pods that are to be protected, but by a query that does not tell pods apart."""
+    if not spec.drains or spec.drain is None or spec.signals.active_requests.query is None:
+        return
+    if spec.drain.active_requests_per_pod.metric is None:
+        yield Problem(
+            ("spec", "drain", "activeRequestsPerPod", "metric"),
+            "nothing is ever removed: signals.activeRequests.query gives one number for all pods; "
+            "name a gauge that has a series for each pod",
+        )
+
+
 def queries_of(spec: PolicySpec) -> Iterator[tuple[Path, str]]:
     """Give every query that the author wrote, with its field."""
     signals = spec.signals
@@ -180,5 +192,5 @@ def queries_of(spec: PolicySpec) -> Iterator[tuple[Path, str]]:
 
 CHECKS: Final[tuple[Callable[[PolicySpec, datetime], Found], ...]] = (
     slow_model, idle_cooldown, no_step, short_sight, no_room, unseen_work, unknown_capacity,
-    idle_fallback, odd_queries, self_locking_gate,
+    idle_fallback, odd_queries, self_locking_gate, blind_drain,
 )  # fmt: skip

@@ -50,6 +50,11 @@ TRAPS: dict[str, tuple[dict[str, Any], str, str]] = {
         "spec.prediction.history",
         "set at least 2d",
     ),
+    "drain by a sum": (
+        {"drain": {}, "signals": {"activeRequests": {"query": "sum(busy)"}}},
+        "spec.drain.activeRequestsPerPod.metric",
+        "name a gauge that has a series for each pod",
+    ),
     "equal bounds": (
         {"minReplicas": 4, "maxReplicas": 4},
         "spec.maxReplicas",
@@ -134,6 +139,11 @@ def test_trap_is_told_with_field_and_fix(spec: dict[str, Any], field: str, fix: 
         {"prediction": {"lookahead": "15s", "history": "2h", "season": "1h"}},
         {"minReplicas": 4, "maxReplicas": 4, "schedules": [DAY | {"maxReplicas": 9}]},
         {"minReplicas": 0},
+        {"drain": {"protectBusy": False}, "signals": {"activeRequests": {"query": "sum(busy)"}}},
+        {
+            "drain": {"activeRequestsPerPod": {"metric": "busy"}},
+            "signals": {"activeRequests": {"query": "sum(busy)"}},
+        },
         {"minReplicas": 0, "signals": VLLM | {"queueDepth": {"query": "sum(queue)"}}},
         {"minReplicas": 0, "signals": VLLM, "metrics": [METRIC]},
         {"metrics": [METRIC]},
