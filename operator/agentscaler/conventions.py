@@ -39,6 +39,9 @@ SERVING_LABEL: Final = f"{GROUP}/serving"
 DRAINING_ANNOTATION: Final = f"{GROUP}/draining-since"
 DELETION_COST: Final = "controller.kubernetes.io/pod-deletion-cost"
 
+# On policies: when the gateway last saw a request wait for a target at zero (RFC 3339).
+WAKE_ANNOTATION: Final = f"{GROUP}/wake"
+
 OUTCOME_LABEL: Final = "outcome"
 OUTCOME_OK: Final = "ok"
 OUTCOME_ERROR: Final = "error"

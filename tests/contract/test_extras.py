@@ -41,7 +41,7 @@ PARTS = {
            "agentscaler.quantities"],
     ("runtime",): ["agentscaler.runtime"],
     ("runtime", "redis"): ["agentscaler.runtime"],
-    ("gateway",): ["agentscaler.gateway"],
+    ("gateway",): ["agentscaler.gateway", "agentscaler.cli.gateway"],
     ("operator",): ["agentscaler.api", "agentscaler.forecast", "agentscaler.decide",
                     "agentscaler.simulate",
                     "agentscaler.analyze", "agentscaler.observe", "agentscaler.act",

@@ -16,6 +16,8 @@ import yaml
 
 from tests.integration.gateway_world import Agent, agents_running, eventually
 
+PROGRAM = str(Path(sys.executable).with_name("agentscaler"))
+
 
 @dataclass
 class Started:
@@ -46,7 +48,7 @@ def configured(folder: Path, agent: Agent, drain_delay: str = "0s") -> Path:
 @asynccontextmanager
 async def started(config: Path) -> AsyncIterator[Started]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "agentscaler.gateway", "--config", str(config),
+        PROGRAM, "gateway", "--config", str(config),
         stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stderr is not None
@@ -111,7 +113,7 @@ async def test_unusable_file_is_refused_with_the_fix(
     path = tmp_path / "gateway.yaml"
     path.write_text(text, encoding="utf-8")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "agentscaler.gateway", "--config", str(path),
+        PROGRAM, "gateway", "--config", str(path),
         stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     _, said = await process.communicate()

@@ -11,11 +11,11 @@ import pytest
 from aiohttp import web
 
 from agentscaler.clock import SystemClock
+from agentscaler.gateway.api_server import ApiServer, api_server
 from agentscaler.gateway.backends import Endpoint
 from agentscaler.gateway.discovery import Discovery, DnsDiscovery
-from agentscaler.gateway.endpoint_slices import ApiServer, EndpointSlices
+from agentscaler.gateway.endpoint_slices import EndpointSlices
 from agentscaler.gateway.errors import InvalidConfigError
-from agentscaler.gateway.server import api_server
 from agentscaler.gateway.settings import DnsBackends, ServiceBackends
 from tests.integration.gateway_world import eventually
 

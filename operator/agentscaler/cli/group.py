@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "explain": Entry("Explain the newest decision of a policy."),
     "crds": Entry("Print the CustomResourceDefinition."),
     "lint": Entry("Check manifests before they are applied."),
+    "gateway": Entry("Run the gateway in front of agent pods.", "gateway"),
     "backtest": Entry("Replay a policy on recorded load before it is applied."),
     "tune": Entry("Propose settings from recorded load."),
 }

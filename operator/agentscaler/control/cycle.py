@@ -186,6 +186,7 @@ class Cycle:
             gates=seen.gates,
             outlook=self._parts.forecasts.outlook(policy, now, lead),
             partial=seen.partial,
+            woken=entry.woken,
         )
         decision = engine.decide(policy.spec, snapshot, entry.memory)
         return _Looked(entry, workable, snapshot, decision)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from agentscaler import conventions
 from agentscaler.act.places import Kind, TargetKey
 from agentscaler.api.policy import Policy, parse_policy
 from agentscaler.api.status import PolicyStatus
@@ -29,7 +30,7 @@ class Entry:
     `replicas` is the count that the target was last seen or set to, and `stale_version` the
     version of the target that does not know yet of our own last change. `contest` is somebody
     else's last write of the count, told until `contested_until`. `draining` names the pods that
-    were chosen to go.
+    were chosen to go, and `woken` is when the gateway last asked for the first replica.
     """
 
     namespace: str
@@ -48,6 +49,7 @@ class Entry:
     contest: Trouble | None = None
     contested_until: datetime | None = None
     draining: tuple[str, ...] = ()
+    woken: datetime | None = None
 
     @property
     def key(self) -> str:
@@ -105,7 +107,8 @@ class Registry:
         """Take in what a watch says; give the keys of the policies to look at again.
 
         `change` is ADDED, MODIFIED or DELETED, or None for an object of the first list. Changes
-        that leave the spec alone, such as the operator's own status, lead to nothing.
+        that leave the spec alone, such as the operator's own status, lead to nothing; but a wake
+        does.
         """
         metadata = body["metadata"]
         key = f"{metadata['namespace']}/{metadata['name']}"
@@ -116,8 +119,9 @@ class Registry:
             self._unread[key] = body.get("status")
         if known and known.uid == metadata["uid"]:
             known.resource_version = metadata["resourceVersion"]
+            slept, known.woken = known.woken, _wake_time(metadata)
             if known.generation == metadata.get("generation", 0):
-                return set()
+                return set() if known.woken in {slept, None} else {key}
             return self._rewrite(known, body)
         stood_aside = self.drop(key)
         return stood_aside | self._add(body)
@@ -162,6 +166,7 @@ class Registry:
             generation=metadata.get("generation", 0),
             created=datetime.fromisoformat(metadata["creationTimestamp"]),
             resource_version=metadata["resourceVersion"],
+            woken=_wake_time(metadata),
         )
         entry.recall(statuses.parse_status(body.get("status")))
         self._entries[entry.key] = entry
@@ -211,6 +216,16 @@ def _group(entry: Entry) -> str:
     """Give the API group of the target; its version does not make another workload."""
     ref = entry.policy and entry.policy.spec.scale_target_ref
     return ref.api_version.rpartition("/")[0] if ref else ""
+
+
+def _wake_time(metadata: Mapping[str, Any]) -> datetime | None:
+    """Read when the gateway asked for the first replica; who may annotate may write nonsense."""
+    text = (metadata.get("annotations") or {}).get(conventions.WAKE_ANNOTATION, "")
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo else None
 
 
 def _span(text: str) -> timedelta | None:

@@ -15,6 +15,7 @@ from agentscaler.decide import (
     proposals,
     safety,
     thresholds,
+    waking,
     work,
 )
 from agentscaler.decide.decision import Decision, Memory, Step
@@ -28,6 +29,7 @@ NEED: Final[tuple[Stage, ...]] = (
     thresholds.size,
     proposals.propose,
     anticipation.anticipate,
+    waking.wake,
     safety.close_gates,
 )
 LIMITS: Final[tuple[Stage, ...]] = (

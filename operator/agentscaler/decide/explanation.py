@@ -1,8 +1,11 @@
 """The sentence and the hint of a decision, from its steps."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from agentscaler.decide.decision import Step
+
+_NEEDS: Final = frozenset({"demand", "threshold", "metrics", "forecast", "wake"})
 
 
 def binding(steps: Sequence[Step]) -> Step:
@@ -27,6 +30,6 @@ def hint(steps: Sequence[Step]) -> str:
 
 def _need(steps: Sequence[Step]) -> Step:
     """Give the step that set the need: the last of those before pace, safety and bounds."""
-    needs = [step for step in steps if step.name in {"demand", "threshold", "metrics", "forecast"}]
+    needs = [step for step in steps if step.name in _NEEDS]
     raised = [step for step in needs if step.is_binding]
     return (raised or needs or list(steps))[-1 if raised else 0]

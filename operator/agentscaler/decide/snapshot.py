@@ -80,6 +80,7 @@ class Snapshot:
     `signals` holds only what was asked for: a signal that the policy does not use has no entry.
     `partial` is the warning of a source that answered incompletely; such readings may add
     replicas but never remove any. `pods` are looked at only when some of them are to go.
+    `woken` is when the gateway last saw a request wait although there was no replica.
     """
 
     now: datetime
@@ -90,3 +91,4 @@ class Snapshot:
     outlook: Outlook | None = None
     partial: str = ""
     pods: tuple[Pod, ...] | Missing | None = None
+    woken: datetime | None = None

@@ -123,11 +123,17 @@ class Pool:
         self._slow_start_seconds = slow_start_seconds
         self._backends: dict[str, Backend] = {}
         self._has_served = False
+        self.is_told = False
 
     @property
     def backends(self) -> Collection[Backend]:
         """All that are there, those that still finish work after their removal included."""
         return self._backends.values()
+
+    @property
+    def is_at_zero(self) -> bool:
+        """Tell whether discovery has said that nobody is there."""
+        return self.is_told and all(each.draining for each in self._backends.values())
 
     @property
     def fleet(self) -> Fleet:
@@ -136,6 +142,7 @@ class Pool:
     def update(self, endpoints: Iterable[Endpoint]) -> None:
         """Take in what discovery says: newcomers join, the missing finish their work and go."""
         now = self.clock.monotonic()
+        self.is_told = True
         there = {endpoint.address: endpoint for endpoint in endpoints}
         for address, endpoint in there.items():
             known = self._backends.get(address)

@@ -23,6 +23,7 @@ from agentscaler.gateway.settings import (
     Source,
     StaticBackends,
     TimeoutSettings,
+    WakeSettings,
 )
 
 MAX_PORT: Final = 65_535
@@ -74,6 +75,7 @@ def _route(section: Section) -> RouteSettings:
         ejection=_ejection(section.section("ejection")),
         slow_start_seconds=section.seconds("slowStart", 30.0),
         timeouts=_timeouts(section.section("timeouts")),
+        wake=_wake(section.section("wake")) if section.has("wake") else None,
     )
     section.done()
     return route
@@ -189,6 +191,13 @@ def _timeouts(section: Section) -> TimeoutSettings:
         connect_seconds=section.seconds("connect", 3.0),
         idle_seconds=section.seconds("idle", 300.0),
     )
+    section.done()
+    return found
+
+
+def _wake(section: Section) -> WakeSettings:
+    namespace = section.text("namespace") if section.has("namespace") else None
+    found = WakeSettings(section.text("policy"), namespace)
     section.done()
     return found
 

@@ -1,19 +1,18 @@
 """The ready endpoints of a Kubernetes Service, watched with the pod's own token.
 
-Speaks to the API server by plain HTTP calls, a list and then a watch from there: the client library
-is larger than the gateway. Terminating endpoints get no new requests, whatever else they say.
+A list and then a watch from there. Terminating endpoints get no new requests, whatever else they
+say.
 """
 
 import json
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
 
 from agentscaler.clock import Clock
+from agentscaler.gateway.api_server import ApiServer
 from agentscaler.gateway.backends import Endpoint
 from agentscaler.gateway.discovery import Update, address_of
 from agentscaler.gateway.errors import DiscoveryError
@@ -25,21 +24,6 @@ WATCH_SECONDS: Final = 300
 FIRST_RETRY_SECONDS: Final = 0.5
 MAX_RETRY_SECONDS: Final = 15.0
 MAX_LINE_BYTES: Final = 16 * 2**20  # a slice holds up to 1000 endpoints of about 1 KiB
-
-
-@dataclass(frozen=True, slots=True)
-class ApiServer:
-    """Where the API server is, and the files with our rights; the token is replaced hourly."""
-
-    url: str
-    token_file: Path | None = None
-    ssl: Any = True
-
-    def headers(self) -> dict[str, str]:
-        """Make the headers of one request."""
-        if self.token_file is None:
-            return {}
-        return {"Authorization": f"Bearer {self.token_file.read_text(encoding='utf-8').strip()}"}
 
 
 class EndpointSlices:

@@ -11,7 +11,8 @@ AgentscalerError
     │   ├── UnreachableError            no connection: nothing was sent, another may take it
     │   ├── BrokenConnectionError       it went away before it answered
     │   └── SilentBackendError          it did not answer in time
-    └── DiscoveryError              the list of backends cannot be read; the last one stays
+    ├── DiscoveryError              the list of backends cannot be read; the last one stays
+    └── WakeError                   the policy cannot be told; its operator polls anyway
 """
 
 from agentscaler.errors import AgentscalerError, UsageError
@@ -55,3 +56,7 @@ class SilentBackendError(BackendError):
 
 class DiscoveryError(GatewayError):
     """The list of backends cannot be read now."""
+
+
+class WakeError(GatewayError):
+    """The policy cannot be told that somebody waits."""

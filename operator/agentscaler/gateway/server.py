@@ -6,20 +6,18 @@ import random
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from pathlib import Path
-from ssl import create_default_context
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from agentscaler.clock import Clock
 from agentscaler.gateway.admin import Admin
+from agentscaler.gateway.api_server import api_server
 from agentscaler.gateway.backends import Endpoint
 from agentscaler.gateway.discovery import Discovery, DnsDiscovery, StaticDiscovery
-from agentscaler.gateway.endpoint_slices import ApiServer, EndpointSlices
-from agentscaler.gateway.errors import InvalidConfigError
+from agentscaler.gateway.endpoint_slices import EndpointSlices
 from agentscaler.gateway.health import HealthChecks
 from agentscaler.gateway.metrics import GatewayCollector
 from agentscaler.gateway.proxy import Proxy
@@ -33,12 +31,11 @@ from agentscaler.gateway.settings import (
     StaticBackends,
 )
 from agentscaler.gateway.upstreams import Upstreams
+from agentscaler.gateway.waking import Waking, policy_path
 
 logger = logging.getLogger(__name__)
 
 Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-
-MOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 class Gateway:
@@ -49,7 +46,7 @@ class Gateway:
         self._settings = settings
         self._clock = clock
         self._environ = environ
-        self._told: set[Route] = set()
+        self._namespace = environ.get("POD_NAMESPACE", "default")
         self._draining = False
         self._open = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
@@ -60,7 +57,7 @@ class Gateway:
     @property
     def is_ready(self) -> bool:
         """Tell whether every route knows its backends, be they none, and we are not leaving."""
-        return not self._draining and len(self._told) == len(self.routes)
+        return not self._draining and all(route.pool.is_told for route in self.routes)
 
     async def __aenter__(self) -> Self:
         try:
@@ -95,7 +92,7 @@ class Gateway:
         registry.register(
             GatewayCollector(
                 self.routes,
-                namespace=self._environ.get("POD_NAMESPACE", "default"),
+                namespace=self._namespace,
                 pod=self._environ.get("POD_NAME") or socket.gethostname(),
                 exports=self._settings.exports,
             )
@@ -126,13 +123,26 @@ class Gateway:
         """Keep the route's backends up to date, and checked."""
 
         def update(endpoints: Sequence[Endpoint]) -> None:
-            self._told.add(route)
             route.pool.update(endpoints)
+            route.line.on_wait()
 
         discovery = self._discovery(route.settings.source)
         checks = HealthChecks(route.pool, route.settings.health, self._clock)
-        for work in (discovery.follow(update), checks.run()):
+        works = [discovery.follow(update), checks.run()]
+        if waking := self._waking(route):
+            route.line.on_wait = waking.look
+            works.append(waking.run(route.pool, route.line))
+        for work in works:
             self._tasks.append(asyncio.create_task(work, name=f"gateway-{route.settings.agent}"))
+
+    def _waking(self, route: Route) -> Waking | None:
+        wake, source = route.settings.wake, route.settings.source
+        if wake is None:
+            return None
+        of_service = source.namespace if isinstance(source, ServiceBackends) else None
+        namespace = wake.namespace or of_service or self._namespace
+        path = policy_path(namespace, wake.policy)
+        return Waking(path, api_server(self._environ), self._clock)
 
     def _discovery(self, source: Source) -> Discovery:
         match source:
@@ -141,21 +151,6 @@ class Gateway:
             case DnsBackends():
                 return DnsDiscovery(source, self._clock)
             case ServiceBackends():
-                namespace = source.namespace or self._environ.get("POD_NAMESPACE", "default")
+                namespace = source.namespace or self._namespace
                 server = api_server(self._environ)
                 return EndpointSlices(source, namespace, server, self._clock)
-
-
-def api_server(environ: Mapping[str, str]) -> ApiServer:
-    """Find the API server as every pod does, or by `KUBERNETES_API_URL` (such as kubectl proxy)."""
-    if url := environ.get("KUBERNETES_API_URL"):
-        return ApiServer(url.rstrip("/"))
-    host, port = environ.get("KUBERNETES_SERVICE_HOST"), environ.get("KUBERNETES_SERVICE_PORT")
-    if not host or not port:
-        raise InvalidConfigError(
-            "backends.service: there is no cluster around; use static or dns, or set "
-            "KUBERNETES_API_URL"
-        )
-    bracketed = f"[{host}]" if ":" in host else host
-    context = create_default_context(cafile=str(MOUNT / "ca.crt"))
-    return ApiServer(f"https://{bracketed}:{port}", MOUNT / "token", context)

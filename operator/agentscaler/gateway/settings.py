@@ -99,6 +99,14 @@ class TimeoutSettings:
     idle_seconds: float = 300.0
 
 
+@dataclass(frozen=True, slots=True)
+class WakeSettings:
+    """The policy to wake at zero replicas; the namespace defaults to that of the Service."""
+
+    policy: str
+    namespace: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteSettings:
     """One agent behind one prefix."""
@@ -114,6 +122,7 @@ class RouteSettings:
     ejection: Ejection = field(default_factory=Ejection)
     slow_start_seconds: float = 30.0
     timeouts: TimeoutSettings = TimeoutSettings()
+    wake: WakeSettings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ the line and adds replicas.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import count
@@ -42,6 +43,7 @@ class Line:
         self._numbers = count()
         self._heap: list[_Waiting] = []
         self._depth = 0
+        self.on_wait: Callable[[], None] = lambda: None
         pool.on_room = self._serve
 
     @property
@@ -73,6 +75,7 @@ class Line:
         left = place.arrived_at + self.wait_seconds - self._pool.clock.monotonic()
         timer = asyncio.get_running_loop().call_later(left, _give_up, lease, self.wait_seconds)
         self._serve()
+        self.on_wait()
         try:
             return await lease
         except asyncio.CancelledError:

@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.benchmarks.gateway.agents import SLOTS
 
 PACKAGES = ("nginx", "haproxy", "liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1")
+PROGRAM = str(Path(sys.executable).with_name("agentscaler"))
 Command = Callable[[Path, int, Sequence[int]], list[str]]
 
 
@@ -98,7 +99,7 @@ def ours(rule: str, capacity: int | None = SLOTS) -> Command:
             f"  - {{agent: bench, rule: {rule}, {limit}queue: {{deadline: 5m}}, "
             f"backends: {{static: [{addresses}]}}}}\n"
         )
-        return [sys.executable, "-m", "agentscaler.gateway", "--config", str(config)]
+        return [PROGRAM, "gateway", "--config", str(config)]
 
     return command
 

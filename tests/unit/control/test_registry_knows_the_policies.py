@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentscaler import conventions
 from agentscaler.act.places import Kind, TargetKey
 from agentscaler.control.registry import Entry, Registry
 from tests.unit.control.bodies import NOON, body
@@ -258,3 +259,29 @@ def test_leader_keeps_no_copy_of_what_it_wrote_itself(registry: Registry) -> Non
     asyncio.run(registry.begin_to_lead())
     registry.note(None, body(status={"currentReplicas": 8}))
     assert registry._unread == {}
+
+
+def woken(at: str, version: str = "2") -> dict[str, Any]:
+    asked = body(version=version)
+    asked["metadata"]["annotations"] = {conventions.WAKE_ANNOTATION: at}
+    return asked
+
+
+def test_wake_is_looked_at_once(registry: Registry) -> None:
+    registry.note(None, body())
+    assert registry.note("MODIFIED", woken("2026-03-02T12:00:00+00:00")) == {KEY}
+    assert entry(registry).woken == NOON
+    assert registry.note("MODIFIED", woken("2026-03-02T12:00:00+00:00", "3")) == set()
+    assert registry.note("MODIFIED", woken("2026-03-02T12:00:10+00:00", "4")) == {KEY}
+
+
+def test_wake_of_before_the_start_is_known(registry: Registry) -> None:
+    registry.note(None, woken("2026-03-02T12:00:00+00:00"))
+    assert entry(registry).woken == NOON
+
+
+@pytest.mark.parametrize("nonsense", ["", "soon", "2026-03-02T12:00:00"])
+def test_wake_that_is_no_time_is_none(registry: Registry, nonsense: str) -> None:
+    registry.note(None, body())
+    assert registry.note("MODIFIED", woken(nonsense)) == set()
+    assert entry(registry).woken is None

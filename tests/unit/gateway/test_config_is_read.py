@@ -19,6 +19,7 @@ from agentscaler.gateway.settings import (
     RuleSettings,
     ServiceBackends,
     StaticBackends,
+    WakeSettings,
 )
 from tests.unit.gateway.pools import ManualClock
 
@@ -182,8 +183,10 @@ def test_retry_after_grows_with_the_line_and_stays_within_bounds() -> None:
 
 def test_documented_examples_are_valid_and_show_the_defaults() -> None:
     text = (Path(__file__).parents[3] / "docs" / "gateway.md").read_text(encoding="utf-8")
-    short, full = (part.split("```")[0] for part in text.split("```yaml\n")[1:])
+    short, values, full = (part.split("```")[0] for part in text.split("```yaml\n")[1:])
     assert config.parse(yaml.safe_load(short)).routes[0].capacity == 4
+    [woken] = config.parse(yaml.safe_load(values)["gateway"]["config"]).routes
+    assert woken.wake == WakeSettings("research-agent")
     settings = config.parse(yaml.safe_load(full))
     [route] = settings.routes
     same = GatewaySettings(routes=(route,))
@@ -191,3 +194,11 @@ def test_documented_examples_are_valid_and_show_the_defaults() -> None:
     plain = RouteSettings(agent=route.agent, source=route.source)
     for name in ("path", "queue", "ejection", "slow_start_seconds", "timeouts"):
         assert getattr(route, name) == getattr(plain, name)
+
+
+def test_wake_names_the_policy_and_perhaps_its_namespace() -> None:
+    assert parsed().wake is None
+    assert parsed(wake={"policy": "p"}).wake == WakeSettings("p")
+    assert parsed(wake={"policy": "p", "namespace": "n"}).wake == WakeSettings("p", "n")
+    with pytest.raises(InvalidConfigError, match=r"routes\[0\]\.wake\.policy: is required"):
+        parsed(wake={"namespace": "n"})

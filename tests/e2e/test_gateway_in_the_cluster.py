@@ -1,0 +1,161 @@
+"""The gateway with its chart's rights: it finds backends by EndpointSlices, and wakes from zero."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import requests
+from kubernetes import client, config
+
+from tests.bed import Bed, BedError
+from tests.bed.processes import wait_until
+from tests.e2e.gateways import USER, InstalledGateway
+from tests.e2e.worlds import SYSTEM_NAMESPACE, Document, World, deployment
+
+pytestmark = pytest.mark.e2e
+
+FAR = "192.0.2.1"  # of no use but to learn by which address this machine would go there
+
+
+class _Agent(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def agent_served() -> Iterator[tuple[str, int]]:
+    """Serve an agent on an address that an EndpointSlice may hold: no loopback."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((FAR, 9))
+        except OSError:
+            pytest.skip("this machine has no address but loopback, which EndpointSlices refuse")
+        host = probe.getsockname()[0]
+    server = ThreadingHTTPServer((host, 0), _Agent)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield host, server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def endpoint_slice(name: str, host: str, port: int) -> Document:
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": f"{name}-1", "labels": {"kubernetes.io/service-name": name}},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [host], "conditions": {"ready": True}}],
+        "ports": [{"name": "http", "port": port}],
+    }
+
+
+def status_of(url: str) -> int:
+    return requests.get(url, timeout=60).status_code
+
+
+@pytest.fixture(scope="module")
+def asleep(installed: Bed) -> Iterator[World]:
+    """Give a namespace with a Deployment at zero, which nobody plays."""
+    bare = World(installed, None)  # type: ignore[arg-type]
+    bare.apply(deployment("agent", 0))
+    bare.policy(minReplicas=0, pollingInterval="60s")
+    yield bare
+    bare.close()
+
+
+@pytest.fixture(scope="module")
+def gateway(installed: Bed, asleep: World) -> Iterator[InstalledGateway]:
+    service = {"name": "agent", "namespace": asleep.namespace, "port": "http"}
+    route = {
+        "agent": "agent",
+        "backends": {"service": service},
+        "wake": {"policy": "agent"},
+        "queue": {"deadline": "60s"},
+    }
+    with InstalledGateway(installed, route) as running:
+        yield running
+
+
+@pytest.mark.usefixtures("operator")
+def test_request_for_a_target_at_zero_wakes_it_within_a_second(
+    installed: Bed, asleep: World, gateway: InstalledGateway
+) -> None:
+    wait_until(lambda: bool(asleep.status()), within=20, what="the first look at the policy")
+    config.load_kube_config(str(installed.kubeconfig))  # type: ignore[no-untyped-call]
+    apps = client.AppsV1Api()
+
+    def replicas() -> int:
+        found = apps.read_namespaced_deployment("agent", asleep.namespace)
+        return found.spec.replicas or 0
+
+    assert replicas() == 0
+    with ThreadPoolExecutor(1) as pool, agent_served() as (host, port):
+        began = time.monotonic()
+        asking = pool.submit(status_of, gateway.url)
+        while replicas() == 0 and time.monotonic() < began + 20:
+            time.sleep(0.01)
+        took = time.monotonic() - began
+        asleep.apply(endpoint_slice("agent", host, port))
+        assert asking.result() == 200, "held until the first endpoint was ready"
+        assert took < 1.0, f"{took:.2f} s from the request to the patched count"
+    assert asleep.history()[0]["reason"] == "Woken"
+    asleep.kubectl("delete", "endpointslice", "agent-1")
+
+
+@pytest.mark.usefixtures("gateway")
+@pytest.mark.parametrize(
+    ("namespaced", "question", "expected"),
+    [
+        (True, ("watch", "endpointslices.discovery.k8s.io"), True),
+        (True, ("patch", "agentscalingpolicies.agentscaler.dev/agent"), True),
+        (True, ("patch", "agentscalingpolicies.agentscaler.dev/other"), False),
+        (True, ("get", "agentscalingpolicies.agentscaler.dev/agent"), False),
+        (True, ("patch", "agentscalingpolicies.agentscaler.dev", "--subresource=status"), False),
+        (True, ("patch", "deployments.apps", "--subresource=scale"), False),
+        (True, ("get", "pods"), False),
+        (True, ("get", "secrets"), False),
+        (True, ("update", "endpointslices.discovery.k8s.io"), False),
+        (False, ("list", "endpointslices.discovery.k8s.io"), False),
+    ],
+    ids=str,
+)
+def test_account_may_do_its_work_and_no_more(
+    installed: Bed, asleep: World, namespaced: bool, question: tuple[str, ...], expected: bool
+) -> None:
+    where = asleep.namespace if namespaced else SYSTEM_NAMESPACE
+    try:
+        asked = ("auth", "can-i", *question, f"--as={USER}", f"--namespace={where}")
+        said = installed.kubectl(*asked).strip()
+    except BedError:  # kubectl ends with 1 for "no"
+        said = "no"
+    assert (said == "yes") is expected
+
+
+@pytest.mark.usefixtures("gateway")
+def test_account_may_wake_a_policy_and_change_nothing_else(asleep: World) -> None:
+    def patch(text: str) -> None:
+        # By kubectl patch, which reads before it writes; the account itself may only write.
+        asleep.kubectl(
+            "patch", "asp", "agent", "--type=merge", f"--patch={text}",
+            f"--as={USER}", "--as-group=system:masters",
+        )  # fmt: skip
+
+    patch('{"metadata": {"annotations": {"agentscaler.dev/wake": "2026-01-01T00:00:00Z"}}}')
+    for text in ('{"spec": {"maxReplicas": 99}}', '{"metadata": {"labels": {"a": "b"}}}'):
+        with pytest.raises(BedError, match="may wake a policy and change nothing else"):
+            patch(text)
