@@ -30,6 +30,24 @@ VALUES: dict[str, dict[str, Any]] = {
         "tenancy": {"sharedNamespaces": ["rabbitmq"], "trustedNamespaces": ["*"]},
     },
     "draining": {"drain": {"enabled": True}},
+    "monitored": {
+        "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+        "prometheusRule": {"enabled": True, "runbook": "https://wiki.example/agentscaler"},
+        "dashboard": {"enabled": True},
+        "networkPolicy": {
+            "enabled": True,
+            "scrapersFrom": [{"namespaceSelector": {}}],
+            "apiServerTo": [{"ipBlock": {"cidr": "10.0.0.1/32"}}],
+            "prometheusTo": [{"namespaceSelector": {}}],
+        },
+        "topologySpreadConstraints": [
+            {
+                "topologyKey": "topology.kubernetes.io/zone",
+                "maxSkew": 1,
+                "whenUnsatisfiable": "ScheduleAnyway",
+            }
+        ],
+    },
     "other-targets": {
         "scaleTargets": [{"apiGroup": "argoproj.io", "resource": "rollouts"}],
         "keda": {"enabled": False},
@@ -195,6 +213,40 @@ def test_command_line_takes_every_argument_of_the_chart(objects: list[dict[str, 
     pod = one(objects, "Deployment")["spec"]["template"]["spec"]
     given = {argument.partition("=")[0] for argument in pod["containers"][0]["args"]}
     assert given <= {option for each in run.command.params for option in each.opts}
+
+
+def test_extras_are_made_only_when_asked_for(helm: Tool, tmp_path: Path) -> None:
+    plain = {each["kind"] for each in render(helm, tmp_path, {})}
+    monitored = {each["kind"] for each in render(helm, tmp_path, VALUES["monitored"])}
+    assert monitored - plain == {"ServiceMonitor", "PrometheusRule", "ConfigMap", "NetworkPolicy"}
+
+
+def test_monitoring_is_as_the_values_say(helm: Tool, tmp_path: Path) -> None:
+    made = render(helm, tmp_path, VALUES["monitored"])
+    monitor, service = one(made, "ServiceMonitor"), one(made, "Service")
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    assert (
+        monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    )
+    assert monitor["spec"]["endpoints"][0]["port"] == service["spec"]["ports"][0]["name"]
+    rules = one(made, "PrometheusRule")["spec"]["groups"][0]["rules"]
+    links = {rule["annotations"]["runbook_url"].partition("#")[0] for rule in rules}
+    assert links == {"https://wiki.example/agentscaler"}
+    assert "{{ $labels.policy }}" in rules[-1]["annotations"]["summary"]
+    dashboard = json.loads(one(made, "ConfigMap")["data"]["agentscaler.json"])
+    assert dashboard == json.loads((CHART / "files" / "dashboard.json").read_text())
+
+
+def test_network_policy_covers_the_pods_and_what_they_need(helm: Tool, tmp_path: Path) -> None:
+    made = render(helm, tmp_path, VALUES["monitored"])
+    spec = one(made, "NetworkPolicy")["spec"]
+    pod = one(made, "Deployment")["spec"]["template"]
+    assert spec["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    ports = [[port["port"] for port in each["ports"]] for each in spec["egress"]]
+    assert ports == [[53, 53], [443, 6443], [80, 443, 9090]]
+    assert spec["ingress"][0]["from"] == [{"namespaceSelector": {}}]
+    (spread,) = pod["spec"]["topologySpreadConstraints"]
+    assert spread["labelSelector"] == {"matchLabels": spec["podSelector"]["matchLabels"]}
 
 
 def test_crd_stays_when_the_release_goes(helm: Tool, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from agentscaler.api.status import ConditionStatus, ConditionType, PolicyStatus
+from agentscaler.api.status import ConditionStatus, ConditionType, PolicyStatus, Reason
 from agentscaler.report import conditions
 
 Key: TypeAlias = tuple[str, str]
@@ -37,6 +37,7 @@ class Figures:
     upper: float | None = None
     error: float | None = None
     missing: tuple[str, ...] = ()
+    attention: tuple[str, ...] = ()
 
 
 def of(status: PolicyStatus, error: float | None = None) -> Figures:
@@ -53,6 +54,7 @@ def of(status: PolicyStatus, error: float | None = None) -> Figures:
         upper=float(forecast.upper) if forecast and forecast.upper else None,
         error=error,
         missing=tuple(status.missing),
+        attention=_attention(status),
     )
 
 
@@ -85,6 +87,10 @@ def _forecast(figures: Figures) -> Iterable[tuple[str, float | None]]:
 
 def _error(figures: Figures) -> Iterable[tuple[str, float | None]]:
     yield "", figures.error
+
+
+def _noticed(figures: Figures) -> Iterable[tuple[str, float | None]]:
+    return ((condition, 1) for condition in figures.attention)
 
 
 def _unread(figures: Figures) -> Iterable[tuple[str, float | None]]:
@@ -124,6 +130,12 @@ FAMILIES: Final = (
         "signal",
         _unread,
     ),
+    Family(
+        "agentscaler_policy_needs_attention",
+        "1 while a condition of the policy is not as it should be; absent otherwise.",
+        "condition",
+        _noticed,
+    ),
 )
 
 
@@ -153,6 +165,15 @@ def _own(label: str, value: str) -> str:
 
 def _escaped(value: str) -> str:
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
+def _attention(status: PolicyStatus) -> tuple[str, ...]:
+    """Name the conditions that need attention, or in the long run deserve it."""
+    found = [each.type for each in conditions.unwelcome(status.conditions)]
+    trust = conditions.find(status.conditions, ConditionType.FORECAST_TRUSTED)
+    if trust is not None and trust.reason == Reason.UNTRUSTED:
+        found.append(trust.type)
+    return tuple(each.value for each in found)
 
 
 def _state(status: PolicyStatus) -> str:
