@@ -36,8 +36,15 @@ def test_rendered_chart_is_accepted(installed: Bed, tmp_path: Path, values: dict
         "template", "another", str(CHART), "--namespace", SYSTEM_NAMESPACE, "--values", str(file),
         "--set", "crds.enabled=false",
     )  # fmt: skip
-    accepted = installed.kubectl("apply", "--dry-run=server", "-f", "-", stdin=text).splitlines()
-    assert len(accepted) == len([each for each in yaml.safe_load_all(text) if each])
+    # The kinds of the Prometheus operator are not known here; promtool reads the rules elsewhere.
+    known = [
+        each
+        for each in yaml.safe_load_all(text)
+        if each and not each["apiVersion"].startswith("monitoring.coreos.com")
+    ]
+    stdin = yaml.safe_dump_all(known)
+    accepted = installed.kubectl("apply", "--dry-run=server", "-f", "-", stdin=stdin).splitlines()
+    assert len(accepted) == len(known)
 
 
 def test_release_tells_how_to_begin(installed: Bed) -> None:
