@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import requests
 import yaml
 from rich.console import Console
 
@@ -18,7 +19,7 @@ from tests.bed.fleet.history import write_history
 from tests.bed.processes import wait_until
 from tests.demo import companions, scenario
 from tests.demo.scenario import Target
-from tests.demo.watching import Moment, Watcher
+from tests.demo.watching import TIMEOUT_SECONDS, Moment, Watcher
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm" / "agentscaler"
@@ -54,11 +55,13 @@ def set_up(exits: ExitStack, console: Console) -> Stage:
     with console.status("installing the chart, applying the example"):
         install(bed)
         apply_example(bed, target)
-    with console.status("starting the operator and the agents"):
+    with console.status("starting the agents"):
+        fleet = exits.enter_context(Fleet.up(bed, load))
+        await_series(bed)
+    with console.status("starting the operator"):
         operator = exits.enter_context(companions.operator(bed, SYSTEM_NAMESPACE, RELEASE))
         bed.scrape("operator", operator.address)
         api = exits.enter_context(companions.api_proxy(bed))
-        fleet = exits.enter_context(Fleet.up(bed, load))
         watcher = Watcher(fleet, target, api=api.address, operator=operator.address)
         await_decision(watcher)
     with console.status("waiting for the night, when a day is best begun"):
@@ -124,6 +127,22 @@ def apply_example(bed: Bed, target: Target) -> None:
         *("--type=merge", f"--patch-file={PATCH}"),
     )
     bed.kubectl("rollout", "status", f"deployment/{target.deployment}", in_namespace)
+
+
+def await_series(bed: Bed) -> None:
+    """Wait until Prometheus has seen the agents: an operator is rarely there before them."""
+    http = requests.Session()
+    http.trust_env = False
+
+    def found() -> bool:
+        answer = http.get(
+            f"{bed.prometheus_url}/api/v1/query",
+            params={"query": conventions.CAPACITY},
+            timeout=TIMEOUT_SECONDS,
+        )
+        return bool(answer.json()["data"]["result"])
+
+    wait_until(found, within=60, what="series of the agents in Prometheus")
 
 
 def await_decision(watcher: Watcher) -> None:

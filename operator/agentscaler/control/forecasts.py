@@ -4,11 +4,12 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from agentscaler.api.policy import Policy, PredictionMode
+from agentscaler.api.policy import Policy, PredictionMode, ScaleTargetRef
+from agentscaler.api.signals import Signals
 from agentscaler.clock import Clock
 from agentscaler.forecast import rows
 from agentscaler.forecast.bank import Bank
@@ -29,6 +30,24 @@ _LOG: Final = logs.logger("agentscaler.forecasts")
 Secrets = Callable[[], Mapping[SecretKey, Credentials]]
 
 
+class _Row(NamedTuple):
+    """A row of the bank, what it is made for, and whose load it holds."""
+
+    handle: int
+    shape: Shape
+    target: ScaleTargetRef
+    signals: Signals
+
+    def suits(self, policy: Policy) -> bool:
+        """Tell whether the policy, as it is now, goes on with this row."""
+        spec = policy.spec
+        return (self.shape, self.target, self.signals) == (
+            rows.shape_of(spec),
+            spec.scale_target_ref,
+            spec.signals,
+        )
+
+
 class Forecasts:
     """One row of the bank for each policy that wants a forecast.
 
@@ -41,7 +60,7 @@ class Forecasts:
         self._secrets = secrets
         self._clock = clock
         self._bank = Bank()
-        self._rows: dict[str, tuple[Shape, int]] = {}
+        self._rows: dict[str, _Row] = {}
         self._outlooks: dict[str, Outlook] = {}
         self._without_history: dict[str, Policy] = {}
         self._tries: dict[str, int] = {}
@@ -51,15 +70,16 @@ class Forecasts:
         self._waiting: list[tuple[datetime, Mapping[str, float]]] = []
 
     def follow(self, policy: Policy) -> None:
-        """Have a row for the policy, of the shape that its spec asks for."""
-        shape = rows.shape_of(policy.spec)
+        """Have a row for the policy, of the shape and of the load that its spec names."""
         known = self._rows.get(policy.key)
-        if self._is_busy or (known is not None and known[0] == shape):
+        if self._is_busy or (known is not None and known.suits(policy)):
             return
         self.forget(policy.key)
         if policy.spec.prediction.mode is PredictionMode.OFF:
             return
-        self._rows[policy.key] = shape, rows.open_row(self._bank, shape)
+        spec, shape = policy.spec, rows.shape_of(policy.spec)
+        handle = rows.open_row(self._bank, shape)
+        self._rows[policy.key] = _Row(handle, shape, spec.scale_target_ref, spec.signals)
         self._without_history[policy.key] = policy
         self._wanted.set()
 
@@ -69,7 +89,7 @@ class Forecasts:
         self._tries.pop(key, None)
         self._outlooks.pop(key, None)
         if key in self._rows:
-            self._left.append(self._rows.pop(key)[1])
+            self._left.append(self._rows.pop(key).handle)
             self._clear_out()
 
     def note(self, now: datetime, loads: Mapping[str, float]) -> None:
@@ -77,7 +97,7 @@ class Forecasts:
         if self._is_busy:
             self._waiting.append((now, loads))
             return
-        known = [(self._rows[key][1], load) for key, load in loads.items() if key in self._rows]
+        known = [(self._rows[key].handle, load) for key, load in loads.items() if key in self._rows]
         self._bank.observe(now, [row for row, _ in known], [load for _, load in known])
 
     def outlook(self, policy: Policy, now: datetime, lead: timedelta | None) -> Outlook | None:
@@ -87,7 +107,7 @@ class Forecasts:
             return None
         if not self._is_busy:
             ahead = rows.lookahead(policy.spec, lead)
-            self._outlooks[policy.key] = self._bank.outlook(known[1], now, ahead)
+            self._outlooks[policy.key] = self._bank.outlook(known.handle, now, ahead)
         return self._outlooks.get(policy.key)
 
     async def fill(self) -> None:
@@ -113,7 +133,7 @@ class Forecasts:
         self._count_tries(batch, found)
         # A policy that went, or wants another shape since, has no use for this history.
         handles = {
-            key: known[1]
+            key: known.handle
             for key in found
             if (known := self._rows.get(key)) is not None and known is asked_for[key]
         }

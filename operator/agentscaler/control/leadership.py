@@ -80,8 +80,14 @@ class Elector:
         while not working.done():
             await asyncio.wait({working}, timeout=self._terms.renew_every.total_seconds())
             if not working.done() and not await self._renew() and not self.may_write():
-                raise LeadershipLostError(f"the lease is held by {self.holder or 'nobody'}")
+                raise LeadershipLostError(self._loss())
         working.result()
+
+    def _loss(self) -> str:
+        if self.holder == self._identity:
+            seconds = self._terms.renew_deadline.total_seconds()
+            return f"the lease could not be renewed for {seconds:g}s"
+        return f"the lease is held by {self.holder or 'nobody'}"
 
     async def _seek(self) -> bool:
         """Try once to become the holder."""

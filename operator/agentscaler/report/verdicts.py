@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from agentscaler.api.policy import Mode, Policy, PredictionMode
+from agentscaler.api.policy import FallbackBehavior, Mode, Policy, PredictionMode
 from agentscaler.api.status import ConditionType, Reason
 from agentscaler.decide import safety
 from agentscaler.decide.decision import Decision, Step
@@ -46,6 +46,7 @@ _REASONS: Final = {
     Why.NO_CREDENTIALS: Reason.SOURCE_UNAVAILABLE,
 }
 _FALLBACK: Final = "fallback"
+_MEANWHILE_OPEN: Final = "It counts as open meanwhile."
 # Stages whose lower count than the load needs is a limit that somebody set.
 _LIMITS: Final = frozenset({"gates", "cooldown", "step", "bounds"})
 _RAISE: Final = {
@@ -77,9 +78,7 @@ def metrics(policy: Policy, seen: Snapshot, decision: Decision) -> Verdict:
     if unknown:
         reasons = (_REASONS.get(reading.why) for _, reading in unknown)
         reason = next((reason for reason in reasons if reason), Reason.METRICS_MISSING)
-        meanwhile = "Nothing is removed meanwhile."
-        if len(unknown) == len(gates):
-            meanwhile = "It counts as open meanwhile."
+        meanwhile = _MEANWHILE_OPEN if len(unknown) == len(gates) else _meanwhile(policy, decision)
         return fails(about, reason, f"{_say_unknown(unknown)} {meanwhile}")
     if seen.partial:
         message = (
@@ -93,7 +92,7 @@ def metrics(policy: Policy, seen: Snapshot, decision: Decision) -> Verdict:
 def activity(policy: Policy, decision: Decision) -> Verdict:
     """Say whether the load decides and the decision is carried out."""
     about = ConditionType.SCALING_ACTIVE
-    fallback = next((step for step in decision.steps if step.name == _FALLBACK), None)
+    fallback = _fallback(decision)
     if fallback is not None:
         message = f"{sentence(fallback.message)} Restore the metrics to follow the load again."
         return fails(about, Reason.FALLBACK_APPLIED, message)
@@ -101,6 +100,16 @@ def activity(policy: Policy, decision: Decision) -> Verdict:
         message = "Decisions are recorded, not carried out: set spec.mode: Auto to act on them."
         return fails(about, Reason.RECOMMENDING, message)
     return holds(about, Reason.ACTIVE, "Decisions are carried out.")
+
+
+def _fallback(decision: Decision) -> Step | None:
+    return next((step for step in decision.steps if step.name == _FALLBACK), None)
+
+
+def _meanwhile(policy: Policy, decision: Decision) -> str:
+    if policy.spec.fallback.behavior is FallbackBehavior.STATIC and _fallback(decision):
+        return f"The target has its {policy.spec.fallback.replicas} replicas of fallback meanwhile."
+    return "Nothing is removed meanwhile."
 
 
 def paused() -> Verdict:

@@ -117,7 +117,7 @@ def expected(outlook: Outlook | None) -> float:
 
 
 def rows(forecasts: Forecasts) -> dict[str, int]:
-    return {key: row for key, (_, row) in forecasts._rows.items()}
+    return {key: row.handle for key, row in forecasts._rows.items()}
 
 
 def test_policy_that_is_not_followed_has_no_outlook() -> None:
@@ -166,6 +166,25 @@ def test_row_is_kept_while_its_shape_is_wanted_and_new_for_another() -> None:
     assert expected(forecasts.outlook(observing(), NOON + HOUR, None)) > 10
     forecasts.follow(observing(season="1h"))
     assert expected(forecasts.outlook(observing(), NOON + HOUR, None)) < 10
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"scaleTargetRef": {"kind": "StatefulSet", "name": "research"}},
+        {"signals": {"agent": "another"}},
+    ],
+    ids=["target", "agent"],
+)
+def test_load_of_another_agent_begins_a_new_row(changed: dict[str, Any]) -> None:
+    forecasts, before = made(), observing()
+    forecasts.follow(before)
+    forecasts.note(NOON, {before.key: 40.0})
+    after = policy(prediction={"mode": "Observe", "history": "1h"}, **changed)
+    forecasts.follow(after)
+    forecasts.note(NOON + timedelta(minutes=1), {after.key: 2.0})
+    forecasts.note(NOON + timedelta(minutes=2), {after.key: 2.0})
+    assert expected(forecasts.outlook(after, NOON + timedelta(minutes=2), None)) == 2.0
 
 
 def test_forgotten_policy_gives_its_row_back() -> None:

@@ -156,7 +156,7 @@ async def test_holder_stops_before_anybody_may_take_over(fault: str) -> None:
     setattr(shelf, fault, True)
     clock.seconds += 0.7  # beyond the renew deadline, before the duration
     assert not one.may_write()
-    with pytest.raises(LeadershipLostError):
+    with pytest.raises(LeadershipLostError, match="could not be renewed for "):
         await asyncio.wait_for(first, 2)
     setattr(shelf, fault, False)
     assert not await two._seek()

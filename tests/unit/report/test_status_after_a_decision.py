@@ -175,6 +175,14 @@ def test_unknown_reading_is_told_with_its_cure(why: Why, reason: str) -> None:
     assert status.message.endswith("Nothing is removed meanwhile.")
 
 
+def test_static_fallback_is_what_is_kept_meanwhile() -> None:
+    fixed = policy(fallback={"behavior": "Static", "replicas": 2, "afterFailures": 1})
+    blind = seen({**BUSY, SignalName.QUEUE_DEPTH: Missing(Why.EMPTY, "no luck")})
+    status = composing.decided(NEW, fixed, blind, decided(fixed, blind), FACTS)
+    [said] = [each for each in status.conditions if each.type == ConditionType.METRICS_AVAILABLE]
+    assert said.message.endswith("The target has its 2 replicas of fallback meanwhile.")
+
+
 def test_unneeded_reading_that_is_unknown_is_no_trouble() -> None:
     slow = seen({**BUSY, SignalName.LATENCY: Missing(Why.NOT_A_NUMBER)})
     status = composing.decided(NEW, policy(), slow, decided(policy(), slow), FACTS)
