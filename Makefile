@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help:  ## List the verbs
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
 
 $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" && $(PYTHON) -c '$(SUPPORTED)' || \
@@ -78,6 +78,10 @@ unit: $(READY)  ## Unit tests: no network, no cluster, seconds
 .PHONY: test-faults
 test-faults: $(READY)  ## Faults and a random walk of them (FAULT_WALK_STEPS=20000 for a long one)
 	$(BIN)/pytest --timeout 0 tests/faults
+
+.PHONY: bench-gateway
+bench-gateway: $(READY)  ## Compare the gateway with nginx and HAProxy (eight minutes; JSON=file for the figures)
+	@$(BIN)/python -m tests.benchmarks.gateway $(if $(JSON),--json $(JSON))
 
 .PHONY: crds
 crds: $(READY)  ## Write the CRD anew, for kubectl and for the chart

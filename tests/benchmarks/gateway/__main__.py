@@ -1,107 +1,95 @@
-"""Compare proxies side by side: `python -m tests.benchmarks.gateway`, about five minutes.
+"""Compare proxies side by side: `make bench-gateway`, about eight minutes.
 
-The work's own p99 is the least that any proxy can reach where pods are equal.
+Prints Markdown; `--json FILE` writes the figures as well. The work's own p99 is the least that any
+proxy can reach where pods are equal.
 """
 
+import argparse
 import asyncio
 import json
-import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from dataclasses import asdict
+from math import inf
 from pathlib import Path
+from typing import Any
 
-from tests.benchmarks.gateway import load, peers
-from tests.benchmarks.gateway.agents import SLOTS
+from tests.benchmarks.gateway import load, passing, peers, scenarios
 
-SECONDS = 12.0
-UTILIZATION = 0.75
-SEQUENTIAL = 1000
-UNEQUAL = [0.4, 0.4, 0.4, 1, 1, 1, 1, 1.5, 1.5, 1.5]
-SCENARIOS = {
-    "equal pods": [1.0] * 10,
-    "unequal pods": UNEQUAL,
-    "one sick pod": [-1.0, *[1.0] * 9],
-}
+ADDED_LATENCY_MS = 2.0
 
 
-@asynccontextmanager
-async def agents_at(speeds: Sequence[float]) -> AsyncIterator[list[int]]:
-    """Run agents of these speeds; gives their ports."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.benchmarks.gateway.agents", json.dumps(list(speeds)),
-        stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdout is not None
-    try:
-        yield json.loads(await process.stdout.readline())
-    finally:
-        process.kill()
-        await process.wait()
-
-
-async def main() -> None:
-    """Print the added latency, then the tables."""
+async def compare(chosen: str) -> dict[str, Any]:
+    """Print the cost of passing, then a table for each scenario; give the figures."""
+    figures: dict[str, Any] = {"scenarios": {}}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         root = peers.unpacked(folder)
-        proxies = {
-            "nginx round robin": peers.nginx(root, ""),
-            "nginx least_conn": peers.nginx(root, "least_conn;"),
-            "haproxy leastconn": peers.haproxy(root),
-            "ours adaptive": peers.ours("adaptive"),
-            "ours least-connections": peers.ours("least-connections"),
-        }
-        await _added_latency(folder, root, proxies)
-        for title, speeds in SCENARIOS.items():
-            await _scenario(folder, root, proxies, title, speeds)
+        if not chosen:
+            figures["passing"] = await _passing(root, folder)
+        for scenario in scenarios.SCENARIOS:
+            if chosen in scenario.title:
+                figures["scenarios"][scenario.title] = await _scenario(scenario, root, folder)
+    return figures
 
 
-async def _added_latency(folder: Path, root: Path, proxies: dict[str, peers.Command]) -> None:
-    print(f"\nadded latency, {SEQUENTIAL} requests one after the other, ms")
-    async with agents_at([1.0]) as agents:
-        direct = await load.latencies(agents[0], SEQUENTIAL)
-        for number, name in enumerate(("nginx round robin", "haproxy leastconn", "ours adaptive")):
-            at = folder / f"latency-{number}"
-            async with peers.running(proxies[name], at, agents, root) as port:
-                seen = await load.latencies(port, SEQUENTIAL)
-            median, high = (
-                1000 * (seen[int(share * SEQUENTIAL)] - direct[int(share * SEQUENTIAL)])
-                for share in (0.5, 0.99)
-            )
-            print(f"  {name:24} median {median:6.2f}   p99 {high:6.2f}", flush=True)
+async def _passing(root: Path, folder: Path) -> list[dict[str, Any]]:
+    print(f"## Passing\n\nOne connection for the latency, {passing.CONNECTIONS} for the rate.\n")
+    print("| proxy | added latency, median | p99 | requests/s |\n|---|---|---|---|")
+    rows = []
+    async for row in passing.compare(root, folder):
+        cells = (
+            f"{row.median_ms:.2f} ms",
+            f"{row.p99_ms:.2f} ms",
+            f"{row.requests_per_second:.0f}",
+        )
+        print(f"| {row.proxy} | {' | '.join(cells)} |", flush=True)
+        rows.append(row)
+    met = "met" if rows[-1].median_ms <= ADDED_LATENCY_MS else "missed"
+    print(f"\nGoal, at most {ADDED_LATENCY_MS:g} ms added at the median: {met}.")
+    return [asdict(row) for row in rows]
 
 
 async def _scenario(
-    folder: Path,
-    root: Path,
-    proxies: dict[str, peers.Command],
-    title: str,
-    speeds: Sequence[float],
-) -> None:
-    rate = UTILIZATION * SLOTS * sum(map(abs, speeds)) / load.MEAN_SECONDS
-    arrivals = load.arrivals(rate, SECONDS, seed=1)
+    scenario: scenarios.Scenario, root: Path, folder: Path
+) -> dict[str, dict[str, float]]:
+    arrivals = scenario.arrivals()
+    own = load.quantile([each.seconds for each in arrivals], 0.99)
     print(
-        f"\n{title}: {len(arrivals)} requests, {rate:.0f}/s, mean {load.MEAN_SECONDS} s, the "
-        f"work's own p99 {load.quantile([each.seconds for each in arrivals], 0.99):.3f} s; late: "
-        f"waited over {load.WAIT_TARGET_SECONDS} s"
+        f"\n## {scenario.title}\n\n{len(arrivals)} requests; the work's own p99 is {own:.2f} s.\n"
     )
-    base = 0.0
-    for number, (name, command) in enumerate(proxies.items()):
-        at = folder / f"{title.replace(' ', '-')}-{number}"
-        async with (
-            agents_at(speeds) as agents,
-            peers.running(command, at, agents, root) as port,
-        ):
-            result = await load.apply(port, arrivals)
-        base = base or result.p99_seconds
-        print(
-            f"  {name:24} median {result.median_seconds:6.3f}   p99 {result.p99_seconds:7.3f}"
-            f" ({result.p99_seconds / base:4.2f} x)   late {result.late_ratio:6.2%}"
-            f"   failed {result.failed_ratio:6.2%}",
-            flush=True,
-        )
+    late = f"waited over {load.WAIT_TARGET_SECONDS:g} s, or failed"
+    print(f"| proxy | median | p99 | of round robin | {late} | failed |\n|---|---|---|---|---|---|")
+    rows: list[scenarios.Row] = []
+    async for row in scenarios.play(scenario, root, folder):
+        rows.append(row)
+        print(f"| {row.proxy} | {' | '.join(_cells(row.result, rows[0].result))} |", flush=True)
+    said = list(scenarios.missed(rows))
+    print("\nGoals met." if not said else "\n" + "\n".join(f"Missed: {each}." for each in said))
+    return {row.proxy: _figures(row.result) for row in rows}
+
+
+def _cells(result: load.Result, base: load.Result) -> tuple[str, ...]:
+    answered = result.p99_seconds < inf
+    ratio = result.p99_seconds / base.p99_seconds if answered else inf
+    return (
+        f"{result.median_seconds:.2f} s",
+        f"{result.p99_seconds:.2f} s" if answered else "never",
+        f"{ratio:.2f}" if answered else "-",
+        f"{result.late_ratio:.1%}",
+        f"{result.failed_ratio:.1%}",
+    )
+
+
+def _figures(result: load.Result) -> dict[str, float]:
+    names = ("median_seconds", "p99_seconds", "late_ratio", "failed_ratio")
+    return {name: getattr(result, name) for name in names}
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="only the scenarios with this in their title")
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    given = parser.parse_args()
+    found = asyncio.run(compare(given.only))
+    if given.json is not None:
+        given.json.write_text(json.dumps(found, indent=2) + "\n")

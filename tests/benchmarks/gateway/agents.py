@@ -2,17 +2,21 @@
 
 Started as a program with the speeds as JSON; prints the ports as JSON. The caller says how long the
 work takes (`x-seconds`), so that every proxy gets the same requests. A speed below 0 marks a sick
-agent: half of its answers are errors, at once.
+agent: half of its answers are errors, at once. A session (`x-session-id`) that an agent does not
+have in its memory of the last sessions costs time to bring back, on top of the work.
 """
 
 import asyncio
 import json
 import sys
+from collections import OrderedDict
 
 from aiohttp import web
 
 SLOTS = 4
 SICK_SECONDS = 0.005
+WARM_SESSIONS = 40
+COLD_SECONDS = 0.2
 
 
 class Agent:
@@ -23,6 +27,7 @@ class Agent:
         self._is_sick = speed < 0
         self._slots = asyncio.Semaphore(SLOTS)
         self._count = 0
+        self._warm: OrderedDict[str, None] = OrderedDict()
 
     async def start(self) -> int:
         server = web.Server(self._handle, access_log=None)
@@ -36,10 +41,21 @@ class Agent:
         async with self._slots:
             self._count += 1
             fails = self._is_sick and self._count % 2 == 0
-            seconds = SICK_SECONDS if fails else seconds
-            await asyncio.sleep(seconds)
+            cold = self._bring_back(request.headers.get("x-session-id"))
+            await asyncio.sleep(SICK_SECONDS if fails else seconds + cold)
         told = {"x-worked-seconds": str(seconds)}
         return web.Response(status=500 if fails else 200, text="ok", headers=told)
+
+    def _bring_back(self, session: str | None) -> float:
+        """Give the seconds until a session is there; the one not used for longest makes room."""
+        if session is None:
+            return 0.0
+        cold = 0.0 if session in self._warm else COLD_SECONDS
+        self._warm[session] = None
+        self._warm.move_to_end(session)
+        if len(self._warm) > WARM_SESSIONS:
+            self._warm.popitem(last=False)
+        return cold
 
 
 async def main() -> None:

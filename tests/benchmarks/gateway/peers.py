@@ -1,5 +1,7 @@
 """The proxies that are compared: nginx and HAProxy from the distribution's packages, and ours.
 
+wrk, which loads them, comes the same way.
+
 Packages are unpacked into a folder, not installed. Each proxy gets a free port.
 """
 
@@ -15,7 +17,10 @@ from pathlib import Path
 
 from tests.benchmarks.gateway.agents import SLOTS
 
-PACKAGES = ("nginx", "haproxy", "liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1")
+PACKAGES = (
+    *("nginx", "haproxy", "liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1"),
+    *("wrk", "libluajit-5.1-2"),
+)
 PROGRAM = str(Path(sys.executable).with_name("agentscaler"))
 Command = Callable[[Path, int, Sequence[int]], list[str]]
 
@@ -24,12 +29,18 @@ def unpacked(folder: Path) -> Path:
     """Fetch and unpack the packages; raises `SystemExit` with the reason where that fails."""
     apt, dpkg = shutil.which("apt-get"), shutil.which("dpkg")
     if apt is None or dpkg is None:
-        raise SystemExit("the benchmark takes nginx and HAProxy from Debian's packages: no apt-get")
+        raise SystemExit(
+            "make bench-gateway takes nginx, HAProxy and wrk from Debian's packages, and there is "
+            "no apt-get here: run it on Debian or Ubuntu, or in a container of one"
+        )
     done = subprocess.run(
         [apt, "download", *PACKAGES], cwd=folder, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise SystemExit(f"apt-get download failed (apt-get update first?): {done.stderr}")
+        raise SystemExit(
+            f"make bench-gateway cannot download nginx, HAProxy and wrk; apt-get update may help: "
+            f"{done.stderr}"
+        )
     for package in folder.glob("*.deb"):
         subprocess.run([dpkg, "-x", str(package), str(folder / "root")], check=True)
     return folder / "root"
@@ -40,35 +51,52 @@ def nginx(root: Path, method: str) -> Command:
 
     def command(folder: Path, port: int, agents: Sequence[int]) -> list[str]:
         servers = "\n".join(f"server 127.0.0.1:{agent};" for agent in agents)
-        config = folder / "nginx.conf"
-        temporary = "\n".join(
-            f"{kind}_temp_path {folder}/{kind};"
-            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        )
-        config.write_text(
+        return _nginx(
+            root,
+            folder,
             f"""
-            daemon off; pid {folder}/nginx.pid; error_log stderr crit; worker_processes 1;
-            events {{ worker_connections 4096; }}
-            http {{
-              access_log off; {temporary}
-              upstream agents {{ {method} {servers} keepalive 256; }}
-              server {{
-                listen 127.0.0.1:{port};
-                location / {{
-                  proxy_pass http://agents; proxy_http_version 1.1; proxy_buffering off;
-                  proxy_set_header Connection ""; proxy_read_timeout 300s;
-                }}
+            upstream agents {{ {method} {servers} keepalive 256; }}
+            server {{
+              listen 127.0.0.1:{port};
+              location / {{
+                proxy_pass http://agents; proxy_http_version 1.1; proxy_buffering off;
+                proxy_set_header Connection ""; proxy_read_timeout 300s;
               }}
             }}
-            """
+            """,
         )
-        return [str(root / "usr/sbin/nginx"), "-p", str(folder), "-c", str(config)]
 
     return command
 
 
-def haproxy(root: Path) -> Command:
-    """Start HAProxy with leastconn."""
+def answering(root: Path) -> Command:
+    """Start nginx as a backend that answers two bytes, faster than any proxy asks."""
+
+    def command(folder: Path, port: int, _agents: Sequence[int]) -> list[str]:
+        answer = f'server {{ listen 127.0.0.1:{port}; location / {{ return 200 "ok"; }} }}'
+        return _nginx(root, folder, answer)
+
+    return command
+
+
+def _nginx(root: Path, folder: Path, servers: str) -> list[str]:
+    config = folder / "nginx.conf"
+    temporary = "\n".join(
+        f"{kind}_temp_path {folder}/{kind};"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    config.write_text(
+        f"""
+        daemon off; pid {folder}/nginx.pid; error_log stderr crit; worker_processes 1;
+        events {{ worker_connections 4096; }}
+        http {{ access_log off; keepalive_requests 10000000; {temporary} {servers} }}
+        """
+    )
+    return [str(root / "usr/sbin/nginx"), "-p", str(folder), "-c", str(config)]
+
+
+def haproxy(root: Path, method: str) -> Command:
+    """Start HAProxy with one balancing method."""
 
     def command(folder: Path, port: int, agents: Sequence[int]) -> list[str]:
         servers = "\n".join(
@@ -80,7 +108,7 @@ def haproxy(root: Path) -> Command:
             "defaults\n  mode http\n  timeout connect 3s\n  timeout client 300s\n"
             "  timeout server 300s\n  http-reuse always\n"
             f"frontend in\n  bind 127.0.0.1:{port}\n  default_backend agents\n"
-            f"backend agents\n  balance leastconn\n{servers}\n"
+            f"backend agents\n  balance {method}\n  hash-type consistent\n{servers}\n"
         )
         return [str(root / "usr/sbin/haproxy"), "-db", "-f", str(config)]
 
@@ -112,7 +140,7 @@ async def running(
     port = _free_port()
     process = await asyncio.create_subprocess_exec(
         *command(_made(folder), port, agents),
-        env={**os.environ, "LD_LIBRARY_PATH": _libraries(root)},
+        env={**os.environ, "LD_LIBRARY_PATH": libraries(root)},
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
@@ -129,7 +157,7 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _libraries(root: Path) -> str:
+def libraries(root: Path) -> str:
     """Name the folders with the unpacked libraries."""
     return ":".join(str(path) for path in root.glob("usr/lib/*-linux-*"))
 
