@@ -1,5 +1,6 @@
 """The whole control plane goes and comes back: nothing is scaled meanwhile, all is well after."""
 
+import signal
 import time
 from itertools import pairwise
 
@@ -39,3 +40,30 @@ def test_cluster_that_goes_and_comes_back_is_served_again(world: World, operator
     past = world.history()
     assert {each["outcome"] for each in past} == {"Applied"}
     assert all(newer["from"] == older["to"] for newer, older in pairwise(past))
+
+
+@pytest.mark.timeout(240)
+def test_leader_that_was_frozen_writes_nothing_when_it_wakes(
+    world: World, operator: Operator
+) -> None:
+    """A paused machine: it still believes that it leads, and its Lease has long been taken."""
+    world.agent(replicas=2)
+    world.pin(queue=12, active=0)
+    world.policy(demand=EAGER)
+    world.until_reason("Demand")
+    with Operator(world.bed, "heir") as heir:
+        operator.signal(signal.SIGSTOP)
+        try:
+            wait_until(
+                lambda: heir.metric("agentscaler_leader") == 1, within=40, what="the takeover"
+            )
+            world.pin(queue=40, active=0)
+            wait_until(lambda: world.replicas() > 10, within=20, what="the heir's scaling")
+        finally:
+            operator.signal(signal.SIGCONT)
+        wait_until(lambda: not operator.is_running, within=20, what="the end of the old leader")
+        past = world.history()
+        assert {each["outcome"] for each in past} == {"Applied"}
+        assert past[0]["to"] == world.replicas()
+        assert all(newer["from"] == older["to"] for newer, older in pairwise(past))
+        operator.start()

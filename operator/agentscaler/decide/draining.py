@@ -58,8 +58,7 @@ def protect(wanted: int, policy: PolicySpec, seen: Snapshot, _memory: Memory) ->
     if retreat.forced:
         return _forced(policy, wanted, retreat)
     if not retreat.waiting:
-        said = "the pods that go are idle"
-        return Step(_STAGE, wanted, retreat.replicas, "Drained", said)
+        return Step(_STAGE, wanted, retreat.replicas, "Drained", _say_idle(retreat.leaving))
     return _limited(policy, wanted, retreat, seen)
 
 
@@ -165,6 +164,12 @@ def _forced(policy: PolicySpec, wanted: int, retreat: Retreat) -> Step:
     said = f"{gone} removed after {waited}, not idle yet ({_say_work(retreat.forced)})"
     hint = "a longer drain.maxWait waits longer"
     return Step(_STAGE, wanted, retreat.replicas, FORCED, said, hint=hint, forced=True)
+
+
+def _say_idle(leaving: tuple[Pod, ...]) -> str:
+    if any(pod.started and not pod.detachable for pod in leaving):
+        return "the pods that go were idle when last seen, and are still in service"
+    return "the pods that go are idle and out of service"
 
 
 def _say_work(pods: Iterable[Pod]) -> str:

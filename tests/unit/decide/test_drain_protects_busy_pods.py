@@ -62,6 +62,19 @@ def test_fleet_of_idle_pods_shrinks_as_without_protection() -> None:
     assert (with_drain.replicas, with_drain.reason) == (without.replicas, without.reason)
 
 
+@pytest.mark.parametrize(
+    ("detachable", "said"),
+    [(True, "idle and out of service"), (False, "idle when last seen, and are still in service")],
+)
+def test_record_says_whether_idle_pods_could_get_work_meanwhile(
+    detachable: bool, said: str
+) -> None:
+    since = NOON - MINUTE
+    leaving = pod("b", detachable=detachable, draining_since=since)
+    decision = decide(policy(), shrinking(pod("a", 1), leaving), worlds.OLD)
+    assert said in decision.steps[-1].message
+
+
 @pytest.mark.parametrize("off", [{"drain": {"protectBusy": False}}, {"mode": "Recommend"}])
 def test_pods_are_not_asked_for_where_nothing_is_protected(off: dict[str, Any]) -> None:
     decision = decide(policy(**off), worlds.seen(replicas=4), worlds.OLD)
