@@ -22,6 +22,7 @@ import kopf
 from agentscaler import __version__, conventions
 from agentscaler.act.client import Api, Limits, connect
 from agentscaler.act.leases import read_lease, write_lease
+from agentscaler.act.policies import is_served
 from agentscaler.act.rivals import Rivals
 from agentscaler.act.targets import Targets
 from agentscaler.clock import SystemClock
@@ -37,7 +38,7 @@ from agentscaler.control.recording import Record
 from agentscaler.control.registry import Registry
 from agentscaler.control.schedule import Schedule
 from agentscaler.control.standing import Judge
-from agentscaler.errors import AgentscalerError
+from agentscaler.errors import AgentscalerError, ClusterError, UsageError
 from agentscaler.handlers import lifecycle, policies
 from agentscaler.observe.observer import Observer
 from agentscaler.observe.recorded import Recorder as HistoryReader
@@ -51,6 +52,11 @@ _LOG: Final = logs.logger("agentscaler")
 # A write must be answered before the right to it ends; the Lease is renewed every two seconds.
 _WRITE_MARGIN: Final = timedelta(seconds=3)
 _STALLED_SECONDS: Final = 60.0
+_RETRY_SECONDS: Final = 1.0
+_NO_CRD: Final = (
+    f"the cluster does not know {conventions.KIND}: apply crds/agentscalingpolicies.yaml, or "
+    "install the chart with crds.enabled=true"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +186,9 @@ class Operator:
         )
 
     async def _watch_policies(self, api: Api) -> None:
+        await self._find_policies(api)
+        if self._stop.is_set():
+            return
         handlers = kopf.OperatorRegistry()
         lifecycle.add_login(handlers, api.login)
         policies.add_policies(handlers, self._loop.note)
@@ -195,14 +204,29 @@ class Operator:
             ready_flag=ready,
         )
         catch_signals(self.stop)  # after kopf has set its own handlers
-        waiting = asyncio.ensure_future(ready.wait())
-        waiting.add_done_callback(self._note_watching)
+        knowing = asyncio.create_task(self._know_policies(api, ready))
         try:
             await _first_of(tasks)
         finally:
-            waiting.cancel()
+            knowing.cancel()
 
-    def _note_watching(self, _ready: object) -> None:
+    async def _find_policies(self, api: Api) -> None:
+        """Be sure that the cluster knows the kind: kopf would wait for it in vain, and silently."""
+        while not self._stop.is_set():
+            try:
+                if await is_served(api, self._settings.namespaces):
+                    return
+            except ClusterError as exc:
+                _LOG.warning("policies not listed", error=str(exc))
+                await self._clock.sleep(_RETRY_SECONDS)
+            else:
+                raise UsageError(_NO_CRD)
+
+    async def _know_policies(self, api: Api, watching: asyncio.Event) -> None:
+        """Be ready once every policy is known, so that a standby could take over."""
+        await watching.wait()
+        self._unready = "not all policies are known yet"
+        await self._reconciler(api).catch_up()
         self._unready = ""
 
     async def _lead(self, api: Api, targets: Targets, rivals: Rivals) -> None:
@@ -238,6 +262,15 @@ class Operator:
         for entry in self._registry:
             record.tell_again(entry, judge.reference(entry))
 
+    def _reconciler(self, api: Api) -> Reconciler:
+        return Reconciler(
+            api,
+            self._registry,
+            namespaces=self._settings.namespaces,
+            look_at=self._loop.look_at,
+            clock=self._clock,
+        )
+
     def _rounds(
         self, api: Api, targets: Targets, rivals: Rivals
     ) -> tuple[Rounds, Reconciler, Forecasts, tuple[Sources, Sources]]:
@@ -265,13 +298,7 @@ class Operator:
                 clock=clock,
             )
         )
-        reconciler = Reconciler(
-            api,
-            registry,
-            namespaces=self._settings.namespaces,
-            look_at=self._loop.look_at,
-            clock=clock,
-        )
+        reconciler = self._reconciler(api)
         rounds = Rounds(cycle, record, targets, forecasts, observer, telemetry, drains)
         return rounds, reconciler, forecasts, (present, past)
 

@@ -93,6 +93,16 @@ async def test_lease_is_created_and_renewed(pair: Pair) -> None:
     assert renewed.renewed_at == NOON + timedelta(seconds=2)
 
 
+async def test_lease_that_somebody_made_without_a_spec_is_free(pair: Pair) -> None:
+    server, api = pair
+    server.objects.put("leases", {"metadata": {"namespace": "system", "name": "leader"}})
+    found = await read_lease(api, "system", "leader")
+    assert found is not None
+    assert (found.holder, found.duration_seconds, found.transitions) == ("", 0, 0)
+    taken = await write_lease(api, "system", "leader", replace(found, holder="a"))
+    assert taken.holder == "a"
+
+
 async def test_lease_is_taken_by_one_of_two(pair: Pair) -> None:
     _, api = pair
     first = await write_lease(api, "system", "leader", Lease("a", 15, NOON, NOON))

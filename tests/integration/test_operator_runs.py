@@ -199,3 +199,27 @@ async def test_status_is_patched_only_by_the_leader(scene: Scene) -> None:
     await until(lambda: scene.server.count("watch", conventions.PLURAL) == 3)
     assert not any(each.is_leading for each in standbys)
     assert scene.server.count("patch", POLICY_STATUS) <= 2
+
+
+async def test_operator_ends_when_the_cluster_knows_no_policies(scene: Scene) -> None:
+    scene.server.faults.append(Fault("list", conventions.PLURAL, times=-1, status=404))
+    running = scene.start()
+    with pytest.raises(UsageError, match="does not know AgentScalingPolicy: apply crds/"):
+        await running.task
+
+
+async def test_operator_waits_for_an_api_server_that_fails_at_the_start(scene: Scene) -> None:
+    scene.server.faults.append(Fault("list", conventions.PLURAL, times=3, status=403))
+    scene.agent(queue=20)
+    scene.policy()
+    await scene.lead()
+    await until(lambda: has_scaled(scene))
+
+
+async def test_operator_is_ready_once_it_knows_every_policy(scene: Scene) -> None:
+    scene.agent()
+    scene.policy()
+    running = scene.start()
+    assert running.operator._unready == "policies are not watched yet"
+    await until(lambda: running.operator._unready == "")
+    assert len(running.operator._registry) == 1

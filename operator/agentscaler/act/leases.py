@@ -6,7 +6,7 @@ neither queues behind a thousand status patches nor asks itself for permission.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from agentscaler.act.calls import Body
@@ -28,6 +28,9 @@ class Lease:
     renewed_at: datetime
     transitions: int = 0
     resource_version: str = ""
+
+
+_NEVER: Final = datetime.fromtimestamp(0, UTC)
 
 
 async def read_lease(api: Api, namespace: str, name: str) -> Lease | None:
@@ -60,12 +63,17 @@ async def write_lease(api: Api, namespace: str, name: str, lease: Lease) -> Leas
 
 
 def _lease(body: Body) -> Lease:
-    spec = body["spec"]
+    """Read a lease; all of its spec is optional, and a lease that somebody made may have none."""
+    spec = body.get("spec") or {}
     return Lease(
-        holder=spec.get("holderIdentity", ""),
-        duration_seconds=spec["leaseDurationSeconds"],
-        acquired_at=datetime.fromisoformat(spec["acquireTime"]),
-        renewed_at=datetime.fromisoformat(spec["renewTime"]),
-        transitions=spec.get("leaseTransitions", 0),
+        holder=spec.get("holderIdentity") or "",
+        duration_seconds=spec.get("leaseDurationSeconds") or 0,
+        acquired_at=_time(spec.get("acquireTime")),
+        renewed_at=_time(spec.get("renewTime")),
+        transitions=spec.get("leaseTransitions") or 0,
         resource_version=body["metadata"]["resourceVersion"],
     )
+
+
+def _time(text: str | None) -> datetime:
+    return datetime.fromisoformat(text) if text else _NEVER

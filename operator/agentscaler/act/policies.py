@@ -7,6 +7,7 @@ from agentscaler.act.calls import METADATA_ONLY, Body
 from agentscaler.act.client import Api
 from agentscaler.act.mirror import ObjectKey
 from agentscaler.act.places import POLICIES
+from agentscaler.errors import NotFoundError
 
 
 class PolicyVersion(NamedTuple):
@@ -28,6 +29,17 @@ async def list_policies(api: Api, namespaces: Sequence[str] = ()) -> dict[Object
                     metadata["uid"], metadata.get("generation", 0), metadata["resourceVersion"]
                 )
     return found
+
+
+async def is_served(api: Api, namespaces: Sequence[str] = ()) -> bool:
+    """Tell whether the cluster knows policies at all; raise ClusterError if it does not say."""
+    namespace = namespaces[0] if namespaces else ""
+    try:
+        async for _ in api.list_pages(POLICIES.at(namespace), accept=METADATA_ONLY):
+            break
+    except NotFoundError:
+        return False
+    return True
 
 
 async def read_policy(api: Api, namespace: str, name: str) -> Body:
