@@ -9,6 +9,7 @@ import pytest
 from agentscaler import conventions
 from tests.bed.fleet import AgentConfig, Days, Work
 from tests.bed.processes import wait_until
+from tests.e2e.operators import Operator
 from tests.e2e.worlds import World, deployment
 
 pytestmark = pytest.mark.e2e
@@ -78,7 +79,10 @@ def test_no_request_is_cut_off_over_a_day_of_random_load(world: World) -> None:
     assert figures["drained"]["replica_hours"] < 1.3 * figures["plain"]["replica_hours"]
 
 
-def test_pod_leaves_its_service_and_comes_back_when_demand_returns(world: World) -> None:
+@pytest.mark.parametrize("end", ["demand returns", "policy deleted", "operator killed"])
+def test_pod_leaves_its_service_and_comes_back_when_it_may_stay(
+    world: World, operator: Operator, end: str
+) -> None:
     start(world, detachable("agent", 4))
     world.apply(service("agent"))
     world.fleet.put(AgentConfig(namespace=world.namespace, name="agent", slots=4))
@@ -90,9 +94,18 @@ def test_pod_leaves_its_service_and_comes_back_when_demand_returns(world: World)
     assert left < 4
     wait_until(lambda: in_service(world, "agent") == left, within=20, what="fewer endpoints")
     assert world.replicas() == 4
-    world.pin(queue=40)
-    wait_until(lambda: in_service(world, "agent") >= 4, within=20, what="all endpoints back")
-    wait_until(lambda: "draining" not in world.status(), within=20, what="no pod draining")
+    match end:
+        case "demand returns":
+            world.pin(queue=40)
+        case "policy deleted":
+            world.kubectl("delete", "asp", "agent")
+        case _:
+            operator.kill()
+            world.pin(queue=40)
+            operator.start()
+    wait_until(lambda: in_service(world, "agent") >= 4, within=40, what="all endpoints back")
+    if end != "policy deleted":
+        wait_until(lambda: "draining" not in world.status(), within=20, what="no pod draining")
 
 
 def test_idle_pods_go_and_busy_ones_only_after_maxwait(world: World) -> None:

@@ -6,8 +6,8 @@ series for each agent whose newest sample is old.
 
 import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 from typing import Final, TypeAlias
@@ -24,6 +24,9 @@ WINDOW: Final = timedelta(minutes=1)
 
 Agent: TypeAlias = tuple[str, str]
 """Namespace and agent."""
+
+# A query may name its agents twice in a URL of eight kilobytes, quoted.
+_LONGEST_MATCH: Final = 1000
 
 SAMPLED_LABEL: Final = "asp_sampled"
 WORKLOAD_LABEL: Final = "asp_workload"
@@ -92,15 +95,26 @@ def _of(naming: Naming, agents: Iterable[Agent]) -> str:
     return ",".join(matchers)
 
 
-def by_pod(exported: Exported, naming: Naming) -> str:
-    """Ask for a gauge of every pod of all agents, and when each was sampled."""
+def by_pod(exported: Exported, naming: Naming, agents: Collection[Agent]) -> str:
+    """Ask for a gauge of every pod of these agents, and maybe others, and when each was sampled."""
     labels = f"{_labels(naming)}, {POD_LABEL}"
-    selector = _selector(exported)
+    selector = _selector(replace(exported, matchers=_narrowed(exported.matchers, naming, agents)))
     sampled = f"min by ({labels}) ({_named(f'timestamp({selector})', naming)})"
     return (
         f"sum by ({labels}) ({_named(selector, naming)})"
         f' or label_replace({sampled}, "{SAMPLED_LABEL}", "1", "", "")'
     )
+
+
+def _narrowed(matchers: str, naming: Naming, agents: Collection[Agent]) -> str:
+    """Match these agents alone, unless they are so many that no URL would hold their names."""
+    found = sorted(agents)
+    parts = [matchers] if matchers else []
+    parts.append(_one_of(NAMESPACE_LABEL, (namespace for namespace, _ in found)))
+    if naming is Naming.LABEL:
+        parts.append(_one_of(AGENT_LABEL, (agent for _, agent in found)))
+    narrowed = ",".join(parts)
+    return narrowed if len(narrowed) <= _LONGEST_MATCH else matchers
 
 
 def _one_of(label: str, values: Iterable[str]) -> str:

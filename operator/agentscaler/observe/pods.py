@@ -4,7 +4,7 @@ A pod without a series has no reading here, which is not the same as idle.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import isfinite, nan
@@ -20,7 +20,7 @@ from agentscaler.observe.asks import Server
 from agentscaler.observe.credentials import Credentials
 from agentscaler.observe.expressions import FRESH, SAMPLED_LABEL, Agent
 from agentscaler.observe.failures import missing_of
-from agentscaler.observe.presets import Exported, Kind
+from agentscaler.observe.presets import Exported, Kind, Naming
 from agentscaler.observe.prometheus import Caller
 from agentscaler.observe.sources import SecretKey, Sources
 from agentscaler.quantities import format_duration
@@ -38,9 +38,22 @@ class PodReading:
     sampled: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A metric with a series for each pod, and how these tell their agent."""
+
+    exported: Exported
+    naming: Naming
+
+    def query(self, agents: Collection[Agent]) -> str:
+        """Ask for the pods of these agents."""
+        return expressions.by_pod(self.exported, self.naming, agents)
+
+
 PodReadings: TypeAlias = Mapping[str, PodReading] | Missing
 """The readings of a policy's pods by name, or why there are none at all."""
 
+_Question: TypeAlias = tuple[Server, Gauge]
 _Table: TypeAlias = dict[Agent, dict[str, tuple[float, float]]]
 
 
@@ -56,28 +69,28 @@ async def read_pods(
 
     Each server is asked once for each metric. Never raise for what a server does.
     """
-    queries = {policy.key: query_of(policy) for policy in policies}
-    servers = {policy.key: asks.server_of(policy) for policy in policies}
-    questions = list(
-        dict.fromkeys(
-            (servers[key], query) for key, query in queries.items() if isinstance(query, str)
-        )
-    )
+    gauges = {policy.key: gauge_of(policy) for policy in policies}
+    asked: dict[_Question, set[Agent]] = {}
+    for policy in policies:
+        gauge = gauges[policy.key]
+        if isinstance(gauge, Gauge):
+            question = asks.server_of(policy), gauge
+            asked.setdefault(question, set()).add(asks.agent_of(policy))
     put = (
-        _ask(sources, server, query, until=until, now=now, secrets=secrets)
-        for server, query in questions
+        _ask(sources, server, gauge.query(agents), until=until, now=now, secrets=secrets)
+        for (server, gauge), agents in asked.items()
     )
-    tables = dict(zip(questions, await asyncio.gather(*put), strict=True))
+    tables = dict(zip(asked, await asyncio.gather(*put), strict=True))
     return {
-        policy.key: _of_policy(policy, tables[servers[policy.key], query], now)
-        if isinstance(query := queries[policy.key], str)
-        else query
+        policy.key: gauge
+        if isinstance(gauge := gauges[policy.key], Missing)
+        else _of_policy(policy, tables[asks.server_of(policy), gauge], now)
         for policy in policies
     }
 
 
-def query_of(policy: Policy) -> str | Missing:
-    """Give the query for the pods of all agents, or say why there is none."""
+def gauge_of(policy: Policy) -> Gauge | Missing:
+    """Tell what counts the requests of each pod, or say why nothing does."""
     spec = policy.spec
     origin = asks.origin_of(spec, SignalName.ACTIVE_REQUESTS)
     metric = spec.drain.active_requests_per_pod.metric if spec.drain else None
@@ -85,7 +98,7 @@ def query_of(policy: Policy) -> str | Missing:
         origin = Exported(Kind.GAUGE, metric)
     if not isinstance(origin, Exported) or origin.kind is not Kind.GAUGE:
         return _NO_METRIC
-    return expressions.by_pod(origin, presets.PRESETS[spec.signals.preset].naming)
+    return Gauge(origin, presets.PRESETS[spec.signals.preset].naming)
 
 
 async def _ask(

@@ -25,24 +25,41 @@ def readings(policy: Policy, *result: list[Any]) -> pods.PodReadings:
     return pods._of_policy(policy, pods.table_of([row for rows in result for row in rows]), NOON)
 
 
+def gauge(policy: Policy) -> pods.Gauge:
+    found = pods.gauge_of(policy)
+    assert not isinstance(found, Missing)
+    return found
+
+
 def test_all_policies_share_one_query() -> None:
-    queries = {pods.query_of(draining(name)) for name in ("research", "support")}
-    assert len(queries) == 1
-    assert "sum by (namespace, agent, pod) (agent_active_requests)" in str(queries.pop())
+    research, support = (gauge(draining(name)) for name in ("research", "support"))
+    assert research == support
+    query = research.query({("agents", "research"), ("agents", "support")})
+    selector = 'agent_active_requests{namespace=~"agents",agent=~"research|support"}'
+    assert query.startswith(f"sum by (namespace, agent, pod) ({selector}) or ")
+    assert query.count(selector) == 2
+
+
+def test_query_for_more_agents_than_a_url_holds_is_for_all() -> None:
+    many = {("agents", f"agent-{number}") for number in range(1000)}
+    query = gauge(draining()).query(many)
+    assert query.startswith("sum by (namespace, agent, pod) (agent_active_requests) or ")
+
+
+def test_names_of_agents_are_no_patterns() -> None:
+    query = gauge(draining()).query({("agents", "a.b")})
+    assert r'agent=~"a\\.b"' in query
 
 
 def test_metric_is_that_of_the_policy_before_that_of_its_preset() -> None:
     preset = {"preset": "vllm"}
-    assert "(vllm:num_requests_running" in str(pods.query_of(draining(signals=preset)))
+    assert gauge(draining(signals=preset)).exported.name == "vllm:num_requests_running"
     own = {"activeRequestsPerPod": {"metric": "busy"}}
-    query = str(pods.query_of(policy(drain=own, signals=preset)))
-    assert "busy" in query
-    assert "vllm" not in query
+    assert gauge(policy(drain=own, signals=preset)).exported.name == "busy"
 
 
 def test_query_of_the_policys_own_tells_nothing_of_pods() -> None:
-    custom = draining(signals={"activeRequests": {"query": "sum(busy)"}})
-    found = pods.query_of(custom)
+    found = pods.gauge_of(draining(signals={"activeRequests": {"query": "sum(busy)"}}))
     assert isinstance(found, Missing)
     assert "drain.activeRequestsPerPod.metric" in str(found)
 
