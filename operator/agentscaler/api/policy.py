@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from agentscaler.api.candidate import Candidate
 from agentscaler.api.draining import Drain
 from agentscaler.api.fields import (
     Interval,
@@ -248,6 +249,12 @@ class PolicySpec(Model):
     override: Override | None = Field(
         None, description="Other bounds until a moment in time; beats schedules."
     )
+    candidate: Candidate | None = Field(
+        None,
+        description="A second strategy, decided beside the one in force on the same readings and "
+        "never acted on: `status.candidate` tells what it would ask for and what it "
+        "would have cost.",
+    )
     drain: Drain | None = Field(
         None,
         description="Shrink without cutting off work: `{}` removes idle pods only. Off by default, "
@@ -262,6 +269,20 @@ class PolicySpec(Model):
         if self.demand is not None and self.threshold is not None:
             raise ValueError(_ONE_STRATEGY.sentence)
         return self
+
+    @cached_property
+    def rehearsed(self) -> "PolicySpec | None":
+        """Give the policy as it would be with its candidate in force; None where it has none."""
+        if self.candidate is None:
+            return None
+        changes = {
+            "demand": self.candidate.demand,
+            "threshold": self.candidate.threshold,
+            "candidate": None,
+            "drain": None,
+            "sizing": self.candidate.sizing,  # it may be cached, and is copied then
+        }
+        return self.model_copy(update=changes)
 
     @property
     def drains(self) -> bool:

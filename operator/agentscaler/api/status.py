@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from agentscaler.api.fields import Model, Timestamp
 from agentscaler.api.rules import listed_by
+from agentscaler.quantities import parse_duration
 
 MAX_LINE: Final = 512
 MAX_DRAINING: Final = 64
@@ -42,6 +43,16 @@ ShortText = Annotated[str, _cut(128), Field(max_length=128)]
 Amount = Annotated[str, _cut(32), Field(max_length=32)]
 Figure = Annotated[str, AfterValidator(_figure), Field(max_length=32)]
 """A number as text, read back as a number after a restart; empty where it is not known."""
+
+
+def _span(text: str) -> str:
+    if text:
+        parse_duration(text)
+    return text
+
+
+Span = Annotated[str, AfterValidator(_span), Field(max_length=32)]
+"""A time span as text, read back after a restart; empty where it is not known."""
 
 
 class ConditionType(StrEnum):
@@ -152,6 +163,21 @@ class ScalingEvent(_Part):
     failure: Line = Field("", description="Why it failed; empty otherwise.")
 
 
+class CandidateStatus(_Part):
+    """What the candidate would do, and how it compares so far with what is done."""
+
+    since: Timestamp = Field(description="When it began, with the fleet there was.")
+    desired_replicas: int = Field(description="Replicas that it asks for.")
+    reason: ShortText = Field("", description="What bound its decision, for machines.")
+    message: Sentence = Field("", description="What it decided and why.")
+    replica_hours: Figure = Field("", description="Replica-hours that it would have cost.")
+    active_replica_hours: Figure = Field("", description="Replica-hours of the real fleet.")
+    waiting: Span = Field(
+        "", description="Time in which there was more work than its replicas could serve."
+    )
+    active_waiting: Span = Field("", description="Time in which requests really waited.")
+
+
 class PolicyStatus(_Part):
     """State of the policy as the operator last saw and decided it."""
 
@@ -189,6 +215,9 @@ class PolicyStatus(_Part):
     )
     decision: DecisionStatus | None = Field(None, description="The decision and why.")
     forecast: ForecastStatus | None = Field(None, description="What is expected.")
+    candidate: CandidateStatus | None = Field(
+        None, description="What the candidate would do; it is never acted on."
+    )
     signals: Annotated[Mapping[str, Amount], Field(max_length=64)] = Field(
         {},
         description="What was read for the decision, by the name of the signal, `metric/NAME` or "

@@ -64,6 +64,7 @@ def render(told: Account) -> RenderableType:
         *_readings(told["readings"]),
         *_decision(told["decision"]),
         *_forecast(told["forecast"]),
+        *_candidate(told["candidate"]),
         *_attention(told["attention"]),
         *_history(told["history"]),
         *_remarks(told),
@@ -175,6 +176,20 @@ def _forecast(forecast: Account | None) -> Iterable[RenderableType]:
     )
     trust = "Trusted" if forecast["trusted"] else "Not trusted"
     yield _inset(Text(f"{trust}: {forecast['message']}"))
+
+
+def _candidate(candidate: Account | None) -> Iterable[RenderableType]:
+    if candidate is None:
+        return
+    yield from _title("What its candidate would do")
+    yield _inset(Text(f"It {candidate['message']} ({candidate['reason']})"))
+    yield _inset(
+        Text(
+            f"Since {_moment(candidate['since'])}: {_or(candidate['replicaHours'])} replica-hours "
+            f"in place of {_or(candidate['activeReplicaHours'])}; work would have waited for "
+            f"{_or(candidate['waiting'])} in place of {_or(candidate['activeWaiting'])}"
+        )
+    )
 
 
 def _history(history: list[Account]) -> Iterable[RenderableType]:

@@ -13,7 +13,7 @@ from typing import Final
 
 from agentscaler.act.client import Api
 from agentscaler.api.policy import Mode, Policy
-from agentscaler.api.status import Outcome, PolicyStatus
+from agentscaler.api.status import CandidateStatus, Outcome, PolicyStatus
 from agentscaler.clock import Clock
 from agentscaler.control import draining, scaling
 from agentscaler.control.draining import Drains
@@ -23,14 +23,15 @@ from agentscaler.control.recording import Record
 from agentscaler.control.registry import Entry
 from agentscaler.control.standing import Judge, Unknown, Workable, reference_of
 from agentscaler.decide import draining as retreats
-from agentscaler.decide import engine, work
+from agentscaler.decide import engine, shadow, work
 from agentscaler.decide.decision import Decision, Direction, carried_out
 from agentscaler.decide.draining import Retreat
 from agentscaler.decide.snapshot import Snapshot
 from agentscaler.errors import ClusterError, ConflictError, LeadershipLostError
+from agentscaler.forecast import rows
 from agentscaler.observe.observer import Observer
 from agentscaler.observe.readings import Readings
-from agentscaler.report import composing, history, logs
+from agentscaler.report import candidates, composing, history, logs
 from agentscaler.report.composing import Facts
 from agentscaler.report.events import Reference
 from agentscaler.report.telemetry import Telemetry
@@ -200,6 +201,7 @@ class Cycle:
             lead_time=entry.lead_time.value(),
             contest=entry.contest,
             draining=entry.draining if retreat is None else draining.names(retreat),
+            candidate=_rehearse(entry, policy, snapshot),
         )
         following = composing.decided(entry.status, policy, snapshot, decision, facts)
         entry.memory = decision.memory
@@ -275,6 +277,17 @@ def _start_clock(entry: Entry, current: int) -> None:
         entry.memory = replace(entry.memory, last_up=at)
     else:
         entry.memory = replace(entry.memory, last_down=at)
+
+
+def _rehearse(entry: Entry, policy: Policy, seen: Snapshot) -> CandidateStatus | None:
+    """Decide for the candidate, if there is one; nothing is ever done about it."""
+    spec = policy.spec.rehearsed
+    if spec is None:
+        entry.shadow = None
+        return None
+    lead = entry.lead_time.value() or rows.UNKNOWN_LEAD
+    decision, entry.shadow = shadow.follow(spec, seen, entry.shadow or shadow.begin(seen), lead)
+    return candidates.of(decision, entry.shadow)
 
 
 def _target_text(policy: Policy) -> str:

@@ -17,8 +17,10 @@ from agentscaler.api.policy import Policy, parse_policy
 from agentscaler.api.status import PolicyStatus
 from agentscaler.decide.decision import Memory
 from agentscaler.decide.leadtime import LeadTime
+from agentscaler.decide.shadow import Shadow
 from agentscaler.errors import InvalidPolicyError
 from agentscaler.quantities import parse_duration, parse_quantity
+from agentscaler.report import candidates
 from agentscaler.report import status as statuses
 from agentscaler.report.troubles import Trouble
 
@@ -50,6 +52,7 @@ class Entry:
     contested_until: datetime | None = None
     draining: tuple[str, ...] = ()
     woken: datetime | None = None
+    shadow: Shadow | None = None
 
     @property
     def key(self) -> str:
@@ -75,10 +78,11 @@ class Entry:
         self.lead_time = LeadTime(recorded=_span(recorded.lead_time))
         self.replicas = recorded.current_replicas
         self.draining = recorded.draining
+        self.shadow = candidates.recall(recorded)
 
     def turn_to_another_target(self) -> None:
         """Forget what was learned of the target before: it says nothing of the new one."""
-        self.memory, self.lead_time = Memory(), LeadTime()
+        self.memory, self.lead_time, self.shadow = Memory(), LeadTime(), None
         self.replicas, self.stale_version = None, ""
         self.contest = self.contested_until = None
 
@@ -174,12 +178,14 @@ class Registry:
 
     def _rewrite(self, entry: Entry, body: Mapping[str, Any]) -> set[str]:
         """Read the spec anew; what is recorded and remembered stays, if the target does."""
-        concerned, target = self._unlink(entry), entry.target
+        concerned, target, before = self._unlink(entry), entry.target, entry.policy
         entry.generation = body["metadata"].get("generation", 0)
         try:
             entry.policy, entry.problems = parse_policy(body), ()
         except InvalidPolicyError as exc:
             entry.policy, entry.problems = None, exc.problems
+        if before and entry.policy and before.spec.candidate != entry.policy.spec.candidate:
+            entry.shadow = None
         if target is not None and entry.target not in {None, target}:
             entry.turn_to_another_target()
         return concerned | self._link(entry) | {entry.key}

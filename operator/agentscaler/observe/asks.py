@@ -110,17 +110,21 @@ class Plan:
 
 def needed(spec: PolicySpec) -> frozenset[SignalName]:
     """Tell the signals that a policy uses: those of its strategy, and those its author set."""
-    used: tuple[SignalName, ...] = ()
-    if isinstance(spec.sizing, Demand):
-        used = _DEMAND
-    elif isinstance(spec.sizing, Threshold):
-        used = _THRESHOLD
+    used = _used_by(spec.sizing)
+    if spec.candidate is not None:
+        used += _used_by(spec.candidate.sizing)
     exported = presets.PRESETS[spec.signals.preset].signals
     names = {name for name in used if name in _ESSENTIAL or name in exported}
     names.update(name for name in SignalName if field_of(name) in spec.signals.model_fields_set)
     if spec.signals.capacity.per_replica is not None:
         names.discard(SignalName.CAPACITY)
     return frozenset(names)
+
+
+def _used_by(sizing: Demand | Threshold | None) -> tuple[SignalName, ...]:
+    if isinstance(sizing, Demand):
+        return _DEMAND
+    return () if sizing is None else _THRESHOLD
 
 
 def wants_of(policy: Policy, window: timedelta = WINDOW, tenancy: Tenancy = TRUSTING) -> Wants:

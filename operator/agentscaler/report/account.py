@@ -37,6 +37,7 @@ def of(body: Mapping[str, Any]) -> Account:
         "readings": _readings(seen),
         "decision": _decision(seen.decision),
         "forecast": seen.forecast and seen.forecast.model_dump(by_alias=True, mode="json"),
+        "candidate": seen.candidate and seen.candidate.model_dump(by_alias=True, mode="json"),
         "attention": [
             condition.model_dump(by_alias=True, mode="json")
             for condition in conditions.unwelcome(seen.conditions)

@@ -11,6 +11,7 @@ from typing import Final
 from agentscaler.api.policy import Mode, Policy
 from agentscaler.api.status import (
     MAX_DRAINING,
+    CandidateStatus,
     Condition,
     ConditionType,
     DecisionStatus,
@@ -37,13 +38,14 @@ class Facts:
     """What the cycle knows of a policy beside its snapshot and decision.
 
     `target` is "Deployment/NAME"; `contest` tells who else writes its `spec.replicas`; `draining`
-    names the pods that are to go.
+    names the pods that are to go, and `candidate` says what that would do.
     """
 
     target: str
     lead_time: timedelta | None = None
     contest: Trouble | None = None
     draining: tuple[str, ...] = ()
+    candidate: CandidateStatus | None = None
 
 
 def decided(
@@ -81,6 +83,7 @@ def decided(
         slots_per_replica=old.slots_per_replica if slots is None else format_quantity(slots),
         decision=_decision(old, decision),
         forecast=None if seen.outlook is None else _forecast(seen.outlook),
+        candidate=facts.candidate,
         signals=known,
         missing=missing,
         draining=facts.draining[:MAX_DRAINING],
@@ -153,6 +156,7 @@ def halted(
         last_update_time=_whole(now),
         lead_time=old.lead_time,
         slots_per_replica=old.slots_per_replica,
+        candidate=old.candidate,
         draining=old.draining,
         conditions=conditions.turn(old.conditions, judged, generation=generation, now=now),
         history=history.overtake(old.history),

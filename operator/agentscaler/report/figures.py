@@ -10,7 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from agentscaler.api.status import ConditionStatus, ConditionType, PolicyStatus, Reason
+from agentscaler.api.status import (
+    CandidateStatus,
+    ConditionStatus,
+    ConditionType,
+    PolicyStatus,
+    Reason,
+)
+from agentscaler.quantities import parse_duration
 from agentscaler.report import conditions
 
 Key: TypeAlias = tuple[str, str]
@@ -21,6 +28,16 @@ _PACE_AND_BOUNDS: Final = frozenset(
     {"stabilization", "cooldown", "step", "safety", "fallback", "bounds"}
 )
 _UNKNOWN: Final = "Unknown"
+_FLEETS: Final = ("candidate", "active")
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateFigures:
+    """What is exported of a candidate: its count, and its account beside the real one."""
+
+    replicas: int
+    hours: tuple[float, float]
+    waiting: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +55,7 @@ class Figures:
     error: float | None = None
     missing: tuple[str, ...] = ()
     attention: tuple[str, ...] = ()
+    candidate: CandidateFigures | None = None
 
 
 def of(status: PolicyStatus, error: float | None = None) -> Figures:
@@ -55,7 +73,22 @@ def of(status: PolicyStatus, error: float | None = None) -> Figures:
         error=error,
         missing=tuple(status.missing),
         attention=_attention(status),
+        candidate=_of_candidate(status.candidate),
     )
+
+
+def _of_candidate(status: CandidateStatus | None) -> CandidateFigures | None:
+    if status is None:
+        return None
+    return CandidateFigures(
+        status.desired_replicas,
+        (float(status.replica_hours or 0), float(status.active_replica_hours or 0)),
+        (_seconds(status.waiting), _seconds(status.active_waiting)),
+    )
+
+
+def _seconds(span: str) -> float:
+    return parse_duration(span).total_seconds() if span else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +106,7 @@ def _counts(figures: Figures) -> Iterable[tuple[str, float | None]]:
     yield "ready", figures.ready
     yield "proposed", figures.proposed
     yield "desired", figures.desired
+    yield "candidate", None if figures.candidate is None else figures.candidate.replicas
 
 
 def _binding(figures: Figures) -> Iterable[tuple[str, float | None]]:
@@ -93,6 +127,16 @@ def _noticed(figures: Figures) -> Iterable[tuple[str, float | None]]:
     return ((condition, 1) for condition in figures.attention)
 
 
+def _hours(figures: Figures) -> Iterable[tuple[str, float | None]]:
+    if figures.candidate is not None:
+        yield from zip(_FLEETS, figures.candidate.hours, strict=True)
+
+
+def _waiting(figures: Figures) -> Iterable[tuple[str, float | None]]:
+    if figures.candidate is not None:
+        yield from zip(_FLEETS, figures.candidate.waiting, strict=True)
+
+
 def _unread(figures: Figures) -> Iterable[tuple[str, float | None]]:
     return ((signal, 1) for signal in figures.missing)
 
@@ -100,8 +144,9 @@ def _unread(figures: Figures) -> Iterable[tuple[str, float | None]]:
 FAMILIES: Final = (
     Family(
         "agentscaler_policy_replicas",
-        "Replicas of the target: current (asked for), ready, proposed (what the load needs) and "
-        "desired (what was decided, after pace, safety and bounds).",
+        "Replicas of the target: current (asked for), ready, proposed (what the load needs), "
+        "desired (what was decided, after pace, safety and bounds) and candidate (what the "
+        "candidate would ask for).",
         "state",
         _counts,
     ),
@@ -135,6 +180,19 @@ FAMILIES: Final = (
         "1 while a condition of the policy is not as it should be; absent otherwise.",
         "condition",
         _noticed,
+    ),
+    Family(
+        "agentscaler_policy_candidate_replica_hours",
+        "Replica-hours since the candidate began: of its fleet in thought, and of the active one.",
+        "fleet",
+        _hours,
+    ),
+    Family(
+        "agentscaler_policy_candidate_waiting_seconds",
+        "Time since the candidate began in which work waited: for its fleet, and for the active "
+        "one.",
+        "fleet",
+        _waiting,
     ),
 )
 

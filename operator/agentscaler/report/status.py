@@ -51,6 +51,7 @@ def _essence(status: PolicyStatus) -> tuple[object, ...]:
         status.slots_per_replica == "",
         decision and decision.reason,
         status.forecast is None,
+        status.candidate and (status.candidate.desired_replicas, status.candidate.reason),
         status.draining,
         [(condition.type, condition.status, condition.reason) for condition in status.conditions],
         [(event.id, event.outcome) for event in status.history],

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from agentscaler.api.status import MAX_LINE, Outcome, PolicyStatus, Reason, ScalingEvent
-from agentscaler.report import conditions, readings
+from agentscaler.report import candidates, conditions, readings
 from agentscaler.report.wording import cause, day, sentence
 
 _NEWEST: Final = 5  # events told; all are in the history
@@ -28,6 +28,7 @@ def tell(status: PolicyStatus) -> tuple[str, ...]:
         *_sight(status),
         *_decision(status),
         *_forecast(status),
+        *_candidate(status),
         *_attention(status),
         *_past(status),
     )
@@ -92,6 +93,12 @@ def _forecast(status: PolicyStatus) -> Iterator[str]:
         f"Expects: {forecast.expected} busy slots in {forecast.lookahead}, at most "
         f"{forecast.upper} ({forecast.method}, {trust}: {forecast.message})."
     )
+
+
+def _candidate(status: PolicyStatus) -> Iterator[str]:
+    candidate = status.candidate
+    if candidate is not None:
+        yield f"Candidate, since {day(candidate.since)}: {candidates.told(candidate)}."
 
 
 def _attention(status: PolicyStatus) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Set a policy against what was run, fixed fleets and other autoscalers, on the same past."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any, Final
 
@@ -9,6 +9,8 @@ import numpy as np
 
 from agentscaler.api.policy import PolicySpec, parse_spec
 from agentscaler.api.strategies import Demand, WaitTarget
+from agentscaler.forecast import rows
+from agentscaler.forecast.rows import Shape
 from agentscaler.simulate.past import Past
 from agentscaler.simulate.pilot import Pilot
 from agentscaler.simulate.replay import Outcome, Replay, Terms
@@ -26,6 +28,7 @@ Tell = Callable[[str, float], None]
 """Hears what runs, and what share of it is done."""
 
 POLICY: Final = "this policy"
+CANDIDATE: Final = "its candidate"
 RECORDED: Final = "what was run"
 _FIRST_MINUTES: Final = 600.0
 _USUAL: Final = Demand()
@@ -53,15 +56,22 @@ class Backtest:
     past: Past
     seed: int = 1
     asked: WaitTarget | None = None
+    _recalled: dict[Shape, Pilot] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def parsed(self) -> PolicySpec:
         """Give the policy as the operator reads it."""
         return parse_spec(self.spec)
 
+    def between(self, start: float, end: float) -> "Backtest":
+        """Give the same on a part of the past."""
+        return replace(self, past=self.past.cut(start, end), _recalled={})
+
     def compare(self, tell: Tell) -> list[Row]:
         """Run everything that can be compared, the policy first."""
         rows = [self.run(POLICY, self.pilot(self.spec), tell)]
+        if candidate := self.spec.get("candidate"):
+            rows.append(self.run(CANDIDATE, self.pilot({**self._plain(), **candidate}), tell))
         if self.past.replicas:
             rows.append(self.run(RECORDED, Recorded(self.past.replicas), tell))
         rows.append(self.least_fixed(tell))
@@ -71,10 +81,20 @@ class Backtest:
     def pilot(self, spec: Mapping[str, Any]) -> Piloted:
         """Give the production decision for a spec, which knows what came before the past."""
         pilot = Pilot(spec)
-        times, loads = self.past.history()
-        if len(times):
-            pilot.recall(times, loads, now=self.past.start)
+        shape = rows.shape_of(pilot.policy.spec)
+        if shape not in self._recalled:
+            self._recalled[shape] = self._recalling(spec)
+        pilot.recall_like(self._recalled[shape])
         return Piloted(pilot)
+
+    def _recalling(self, spec: Mapping[str, Any]) -> Pilot:
+        """Work the history into a pilot that is never flown: others know what it knows."""
+        pilot = Pilot(spec)
+        times, loads = self.past.history()
+        known = np.flatnonzero(~np.isnan(loads))
+        if len(known):
+            pilot.recall(times[known[0] :], loads[known[0] :], now=self.past.start)
+        return pilot
 
     def run(self, name: str, scaler: Scaler, tell: Tell) -> Row:
         """Let one scaler go through the past."""
@@ -126,13 +146,18 @@ class Backtest:
         spec, slots = self.parsed, self.past.slots
         share = _USUAL.target_utilization
         bounds = spec.min_replicas, spec.max_replicas
-        plain = {key: part for key, part in self.spec.items() if key not in {"demand", "threshold"}}
+        plain = self._plain()
         work = share * slots
         return [
             ("thresholds, defaults", self.pilot({**plain, "threshold": {}})),
             (f"HPA, {share:.0%} utilization", Horizontal(on_utilization(share), *bounds)),
             (f"KEDA, {work:.3g} a replica", Horizontal(on_work(work), *bounds)),
         ]
+
+    def _plain(self) -> dict[str, Any]:
+        """Give the spec without its strategies."""
+        strategies = {"demand", "threshold", "candidate"}
+        return {key: part for key, part in self.spec.items() if key not in strategies}
 
     def _first(self) -> int:
         """Give the replicas to begin with: those there were, else enough for the first minutes."""

@@ -5,6 +5,7 @@ slow, so samples are kept until their bucket is over: the bank then sees the sam
 same bucket, and says the same.
 """
 
+from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -42,6 +43,10 @@ class Foresight:
         self._samples.clear()
         self._move_to(now)
         self._bank.backfill([self._row], times, loads, now=now)
+
+    def copy(self) -> "Foresight":
+        """Give another that knows the same and learns on its own."""
+        return deepcopy(self)
 
     def _move_to(self, now: datetime) -> None:
         bucket = self._rhythm.number(now)

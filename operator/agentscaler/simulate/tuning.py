@@ -24,6 +24,13 @@ _JUDGED: Final = 4
 """Candidates that the second part judges, besides the policy as it is."""
 
 
+class Part(NamedTuple):
+    """A part of the past."""
+
+    start: float
+    end: float
+
+
 class Score(NamedTuple):
     """What settings cost and how many requests they served in time."""
 
@@ -54,7 +61,7 @@ class Proposal:
 class Bench(Protocol):
     """Scores specs on a part of the past, several at a time."""
 
-    def score(self, part: Past, specs: Sequence[Mapping[str, Any]]) -> list[Score]:
+    def score(self, part: Part, specs: Sequence[Mapping[str, Any]]) -> list[Score]:
         """Give the scores, in the order of the specs."""
         ...
 
@@ -65,7 +72,7 @@ def measure(backtest: Backtest, spec: Mapping[str, Any]) -> Score:
     return Score(row.outcome.attainment, row.outcome.replica_hours, row.outcome.flaps)
 
 
-def split(past: Past) -> tuple[Past, Past]:
+def split(past: Past) -> tuple[Part, Part]:
     """Cut a past in a part to tune on and one to judge by; at midnight where there are days."""
     span = past.end - past.start
     if span < _SHORTEST:
@@ -73,7 +80,7 @@ def split(past: Past) -> tuple[Past, Past]:
     border = past.start + _TUNED_ON * span
     if span >= _FEWEST_DAYS * _DAY:
         border = round(border / _DAY) * _DAY
-    return past.cut(past.start, border), past.cut(border, past.end)
+    return Part(past.start, border), Part(border, past.end)
 
 
 @dataclass(slots=True)
@@ -112,7 +119,7 @@ class Tuner:
             tried=len(self._found),
         )
 
-    def _search(self, part: Past, present: Trial) -> Trial:
+    def _search(self, part: Part, present: Trial) -> Trial:
         """Turn one knob after the other to where it is best, twice."""
         best = present
         for knob in _ROUNDS * knobs.knobs_of(self.backtest.parsed):
@@ -120,7 +127,7 @@ class Tuner:
             best = min((best, *self._score(part, specs)), key=self._rank)
         return best
 
-    def _score(self, part: Past, specs: Sequence[Mapping[str, Any]]) -> list[Trial]:
+    def _score(self, part: Part, specs: Sequence[Mapping[str, Any]]) -> list[Trial]:
         """Try the settings that were not tried before, as far as trials are left."""
         new: dict[str, Mapping[str, Any]] = {}
         for spec in specs:

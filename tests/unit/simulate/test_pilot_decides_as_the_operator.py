@@ -137,6 +137,21 @@ def test_forecast_begins_from_the_past_that_is_recalled() -> None:
     assert said[1].startswith("0.0 slots expected in 5m")
 
 
+def test_past_that_another_recalled_is_known_as_well() -> None:
+    times = np.arange(0, 6 * 3600.0, 60.0)
+    first, second = Pilot(spec()), Pilot(spec())
+    first.recall(times, np.full(len(times), 9.0), now=6 * 3600.0)
+    second.recall_like(first)
+    told = [each.decide(6 * 3600.0, FULL, current=2, ready=2) for each in (first, second)]
+    assert told[0] == told[1]
+    assert "9.0 slots expected" in next(s.message for s in told[1].steps if s.name == "forecast")
+
+
+def test_past_recalled_for_another_forecast_is_refused() -> None:
+    with pytest.raises(ValueError, match="forecasts in another way"):
+        Pilot(spec()).recall_like(Pilot(spec(prediction={"quantile": "50%"})))
+
+
 def test_policy_without_forecast_has_no_step_of_it() -> None:
     decision = Pilot(spec(prediction={"mode": "Off"})).decide(0, FULL, current=2, ready=2)
     assert "forecast" not in {step.name for step in decision.steps}
