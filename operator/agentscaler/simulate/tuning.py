@@ -20,7 +20,7 @@ _SHORTEST: Final = 2 * 3600.0
 _DAY: Final = 86_400.0
 _FEWEST_DAYS: Final = 3
 _ROUNDS: Final = 2
-_JUDGED: Final = 4
+_JUDGED: Final = 6
 """Candidates that the second part judges, besides the policy as it is."""
 
 
@@ -103,7 +103,7 @@ class Tuner:
         present = self._score(first, [self.backtest.spec])[0]
         best = self._search(first, present)
         curve = _curve(self._found.values())
-        chosen = [best, *_safer(curve, best)][:_JUDGED]
+        chosen = [best, *_spread(_safer(curve, best), _JUDGED - 1)]
         scores = self.bench.score(second, [each.spec for each in (present, *chosen)])
         present, *judged = (
             replace(trial, judged=score)
@@ -171,6 +171,13 @@ def _curve(trials: Iterable[Trial]) -> tuple[Trial, ...]:
         if not curve or trial.tuned.attainment > curve[-1].tuned.attainment:
             curve.append(trial)
     return tuple(curve)
+
+
+def _spread(trials: Sequence[Trial], most: int) -> list[Trial]:
+    """Take some of the trials, evenly from the first to the last: neighbours are much alike."""
+    if len(trials) <= most:
+        return list(trials)
+    return [trials[round(place * (len(trials) - 1) / (most - 1))] for place in range(most)]
 
 
 def _safer(curve: Sequence[Trial], best: Trial) -> list[Trial]:
