@@ -83,6 +83,26 @@ test-faults: $(READY)  ## Faults and a random walk of them (FAULT_WALK_STEPS=200
 bench-gateway: $(READY)  ## Compare the gateway with nginx and HAProxy (eight minutes; JSON=file for the figures)
 	@$(BIN)/python -m tests.benchmarks.gateway $(if $(JSON),--json $(JSON))
 
+FUZZ_MINUTES ?= 10
+FUZZED := tests/unit/fuzz tests/unit/api tests/unit/test_quantities.py tests/unit/observe tests/unit/decide
+
+.PHONY: fuzz
+fuzz: $(READY)  ## Search for inputs that break a rule: manifests, answers, durations, queries (FUZZ_MINUTES=10)
+	@ends=$$(( $$(date +%s) + 60 * $(FUZZ_MINUTES) )); while [ $$(date +%s) -lt $$ends ]; do \
+	  HYPOTHESIS_PROFILE=thorough nice -n 19 $(BIN)/pytest --quiet --exitfirst $(FUZZED) || exit 1; done
+
+# Tools of their own, pinned, fetched when they are called: nobody else needs them.
+.PHONY: sbom
+sbom: $(READY)  ## Write the bill of materials of the image (CycloneDX) to build/sbom.json
+	@mkdir -p build
+	VIRTUAL_ENV=$(VENV) $(BIN)/uvx --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements-image.lock \
+	  --output-reproducible --of JSON -o build/sbom.json
+
+.PHONY: audit
+audit: $(READY)  ## Ask for known vulnerabilities of what the image installs (needs the network)
+	VIRTUAL_ENV=$(VENV) $(BIN)/uvx --quiet --from pip-audit==2.10.1 pip-audit --strict --require-hashes --disable-pip \
+	  -r requirements-image.lock
+
 .PHONY: crds
 crds: $(READY)  ## Write the CRD anew, for kubectl and for the chart
 	$(BIN)/agentscaler crds > crds/.new && mv crds/.new crds/agentscalingpolicies.yaml
