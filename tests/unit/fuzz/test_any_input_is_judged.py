@@ -90,7 +90,7 @@ def test_any_spec_is_followed_or_refused(spec: Any) -> None:
     assert policy.spec.min_replicas <= policy.spec.max_replicas
     wants = asks.wants_of(policy, tenancy=CONFINED)
     assert asks.plan([wants]).keys() == {wants.server}
-    pods.query_of(policy)
+    pods.gauge_of(policy)
     shape = rows.shape_of(policy.spec)
     assert timedelta(0) < shape.season <= timedelta(days=36_500)
 
