@@ -86,6 +86,26 @@ async def test_death_at_any_request_loses_and_doubles_no_scaling(
     assert 3 < number < MOST_REQUESTS - 1
 
 
+async def test_death_at_any_await_loses_and_doubles_no_scaling(tmp_path: Path) -> None:
+    """A pass is a few hundred turns of the loop; it ends between two of them, wherever it is."""
+    unended = 0
+    for turns in range(1, 400, 23):
+        async with leading(tmp_path) as leader:
+            leader.agent(queue=20)
+            leader.policy()
+            taking = asyncio.create_task(leader.run_pass())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            unended += not taking.done()
+            taking.cancel()
+            await asyncio.gather(taking, return_exceptions=True)
+            leader.restart()
+            await passes(Fleet(leader), 3)
+            assert len(counts(leader)) == 2, f"died after {turns} turns"
+            assert outcomes(leader) == ["Applied"], f"died after {turns} turns"
+    assert unended > 5
+
+
 @pytest.mark.parametrize("answered", [True, False], ids=["answered", "lost"])
 @pytest.mark.parametrize("returns", [True, False], ids=["demand returns", "demand stays low"])
 async def test_death_at_any_request_leaves_no_pod_out_of_service(

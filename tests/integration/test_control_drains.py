@@ -1,5 +1,6 @@
 """Pods that are to go are marked, waited for and stamped; those that may stay are released."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from tests.fakes.apiserver import Fault
 from tests.fakes.cluster import EAGER, POLICY_STATUS, SCALE, SLOTS
+from tests.fakes.connected import until
 from tests.fakes.leadership import leading
 from tests.fakes.podded import Fleet, passes
 
@@ -159,3 +161,19 @@ async def test_release_that_fails_is_tried_again(fleet: Fleet) -> None:
     assert fleet.serving("a") == "false"
     await passes(fleet, 1)
     assert fleet.serving("a") == "true"
+
+
+async def test_growth_of_another_does_not_wait_for_a_look_at_pods(fleet: Fleet) -> None:
+    fleet.start({"a": 1, "b": 0})
+    fleet.leader.agent("other", queue=20)
+    fleet.leader.policy("other", demand=EAGER)
+    await passes(fleet, 1)
+    fleet.leader.settle("other")
+    fleet.leader.load("other", queue=90)
+    fleet.leader.server.faults.append(Fault(*LIST_PODS, times=-1, hang=True))
+    before = fleet.leader.replicas("other")
+    passing = asyncio.create_task(fleet.leader.run_pass())
+    await until(lambda: fleet.leader.replicas("other") > before)
+    assert not passing.done()
+    await passing
+    assert fleet.leader.status()["decision"]["reason"] == "PodsUnknown"

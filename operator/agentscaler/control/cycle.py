@@ -90,12 +90,28 @@ class Cycle:
 
     async def run(self, due: Sequence[Entry]) -> list[Entry]:
         """Take these policies through a pass; give those to look at again right away."""
-        await self._parts.drains.release_left_behind()
-        plans = await self._plan(due, self._parts.clock.now())
+        now = self._parts.clock.now()
+        plans, shrinking = await self._plan(due, now)
+        # Growth does not wait for a look at the pods of those that shrink.
+        works = (
+            self._carry_out(plans),
+            self._retreat(shrinking, now),
+            self._parts.drains.release_left_behind(),
+        )
+        ended = await asyncio.gather(*works, return_exceptions=True)
+        self._parts.telemetry.count_api_requests(self._parts.api.requests)
+        again: list[Entry] = []
+        for each in ended:
+            if isinstance(each, BaseException):
+                raise each
+            again += each or ()
+        return again
+
+    async def _carry_out(self, plans: Sequence[Plan]) -> list[Entry]:
+        """Write and do what was planned; give the policies to look at again right away."""
         results = await asyncio.gather(
             *(self._execute(plan) for plan in plans), return_exceptions=True
         )
-        self._parts.telemetry.count_api_requests(self._parts.api.requests)
         again = []
         for plan, result in zip(plans, results, strict=True):
             with _alone(plan.entry):
@@ -106,7 +122,8 @@ class Cycle:
                     raise result
         return again
 
-    async def _plan(self, due: Sequence[Entry], now: datetime) -> list[Plan]:
+    async def _plan(self, due: Sequence[Entry], now: datetime) -> tuple[list[Plan], list[_Looked]]:
+        """Plan for all policies but those whose pods have a say: give these as they were seen."""
         plans: list[Plan] = []
         active: list[tuple[Entry, Workable]] = []
         for entry in due:
@@ -129,10 +146,10 @@ class Cycle:
                     plans.append(self._compose(looked))
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
-        return plans + await self._plan_retreats(shrinking, now)
+        return plans, shrinking
 
-    async def _plan_retreats(self, shrinking: Sequence[_Looked], now: datetime) -> list[Plan]:
-        """Decide again, with a look at the pods of which some are to go."""
+    async def _retreat(self, shrinking: Sequence[_Looked], now: datetime) -> list[Entry]:
+        """Decide again, with a look at the pods of which some are to go, and carry that out."""
         targets = [(each.workable.policy, each.workable.target) for each in shrinking]
         seen = await self._parts.drains.look(targets, now)
         plans = []
@@ -142,7 +159,7 @@ class Cycle:
                 snapshot = replace(each.snapshot, pods=seen[policy.key])
                 decision = engine.decide(policy.spec, snapshot, memory)
                 plans.append(self._compose(replace(each, snapshot=snapshot, decision=decision)))
-        return plans
+        return await self._carry_out(plans)
 
     def _judge(self, entry: Entry, now: datetime) -> Plan | Workable | None:
         standing = self._parts.judge.judge(entry, now)

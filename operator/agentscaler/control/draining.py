@@ -104,9 +104,8 @@ class Drains:
     async def release_left_behind(self) -> None:
         """Release the chosen pods of policies that are gone, or turned to another target."""
         places, self._left_behind = self._left_behind, []
-        for place in places:
-            if not await self._free(place):
-                self._left_behind.append(place)
+        freed = await asyncio.gather(*(self._free(place) for place in places))
+        self._left_behind += [place for place, done in zip(places, freed, strict=True) if not done]
 
     def forget(self, key: str) -> None:
         """Take note that a policy is gone: its pods are to be released."""
