@@ -5,8 +5,8 @@ All policies share the threads and the deadline of a pass: one namespace must no
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Final
+from dataclasses import fields, replace
+from typing import Any, Final
 
 from agentscaler.decide.snapshot import Missing, Why
 from agentscaler.observe.asks import Custom, Want, Wants
@@ -42,9 +42,10 @@ def _without(wants: Wants, most: int) -> Wants:
     def left(want: Want) -> Want:
         return replace(want, source=refused) if isinstance(want.source, Custom) else want
 
-    return replace(
-        wants,
-        signals={name: left(want) for name, want in wants.signals.items()},
-        metrics={name: left(want) for name, want in wants.metrics.items()},
-        gates={name: left(want) for name, want in wants.gates.items()},
-    )
+    groups: dict[str, Any] = {each.name: getattr(wants, each.name) for each in fields(wants)}
+    changed: dict[str, Any] = {
+        name: {each: left(want) for each, want in group.items()}
+        for name, group in groups.items()
+        if isinstance(group, Mapping)
+    }
+    return replace(wants, **changed)

@@ -1,9 +1,13 @@
 """No query sees past its namespaces, however it is written; and what is confined stays the same."""
 
+from typing import Any
+
 import promql_parser
 import pytest
 from hypothesis import given
 
+from agentscaler.api import crd
+from agentscaler.api.signals import SignalName
 from agentscaler.decide.snapshot import Missing, Why
 from agentscaler.observe import asks, confinement
 from agentscaler.observe.asks import Custom
@@ -158,3 +162,35 @@ def test_namespaces_that_are_seen_are_told() -> None:
     assert shared.seen_from("mq") == ("mq", "db")
     assert shared.seen_from("ops") == ()
     assert Tenancy(trusted=frozenset({EVERYBODY})).seen_from("agents") == ()
+
+
+# Every field that holds PromQL: where there is a new one, have `asks` confine it, and name it here.
+CONFINED_FIELDS = {
+    *(f"signals.{name.value}" for name in SignalName),
+    "metrics[]",
+    "gates[]",
+    "limits.providers[].rateLimitedRatio",
+}
+
+
+def fields_with_queries(schema: dict[str, Any], path: str = "") -> set[str]:
+    found = {path} if "query" in schema.get("properties", {}) else set()
+    for name, part in schema.get("properties", {}).items():
+        found |= fields_with_queries(part, f"{path}.{name}".removeprefix("."))
+    if "items" in schema:
+        found |= fields_with_queries(schema["items"], f"{path}[]")
+    return found
+
+
+def test_no_field_with_a_query_is_forgotten() -> None:
+    found = fields_with_queries(crd.resource_schema()["properties"]["spec"])
+    assert "metrics[]" in found
+    assert found <= CONFINED_FIELDS
+
+
+def test_every_signal_with_a_query_is_confined() -> None:
+    signals = {name.value: {"query": f"a_{place}"} for place, name in enumerate(SignalName)}
+    wants = asks.wants_of(policy(signals=signals), tenancy=CONFINED)
+    sources = [want.source for want in wants.signals.values()]
+    assert len(sources) == len(SignalName)
+    assert all(isinstance(source, Custom) and source.sees == ("agents",) for source in sources)
