@@ -21,6 +21,7 @@ LEASE_NAME: Final = "agentscaler-leader"
 NAMESPACE_LABEL: Final = "namespace"
 AGENT_LABEL: Final = "agent"
 POD_LABEL: Final = "pod"
+PROVIDER_LABEL: Final = "provider"  # of LLM_RESPONSES
 
 # Exported by the runtime and the gateway, read by the operator's defaults.
 QUEUE_DEPTH: Final = "agent_queue_depth"
@@ -45,3 +46,4 @@ WAKE_ANNOTATION: Final = f"{GROUP}/wake"
 OUTCOME_LABEL: Final = "outcome"
 OUTCOME_OK: Final = "ok"
 OUTCOME_ERROR: Final = "error"
+OUTCOME_RATE_LIMITED: Final = "rate_limited"

@@ -73,6 +73,7 @@ def snapshot(seen: dict[str, Any]) -> Snapshot:
         metrics=readings(seen.get("metrics", {})),
         gates=readings(seen.get("gates", {})),
         outlook=outlook(seen["forecast"]) if "forecast" in seen else None,
+        providers=readings(seen.get("providers", {})),
         pods=tuple(pod(*each) for each in seen["pods"].items()) if "pods" in seen else None,
     )
 

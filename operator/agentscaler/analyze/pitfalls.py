@@ -13,7 +13,7 @@ from agentscaler.api.policy import PolicySpec, PredictionMode
 from agentscaler.api.problems import Path, Problem
 from agentscaler.api.signals import LatencyMeaning, Preset
 from agentscaler.api.strategies import Demand, Threshold
-from agentscaler.quantities import format_duration
+from agentscaler.quantities import format_duration, format_quantity
 
 Found = Iterator[Problem]
 
@@ -177,6 +177,33 @@ def blind_drain(spec: PolicySpec, _now: datetime) -> Found:
         )
 
 
+def idle_limits(spec: PolicySpec, _now: datetime) -> Found:
+    """Find limits that bind from the start, never, or on what the operator cannot know."""
+    budget = spec.limits.budget
+    if budget is not None:
+        window = format_duration(budget.window)
+        each = budget.window / timedelta(hours=1) * budget.replica_hour_cost
+        least, most = spec.min_replicas * each, spec.max_replicas * each
+        if least > budget.hard:
+            yield Problem(
+                ("spec", "limits", "budget", "hard"),
+                f"minReplicas alone cost {format_quantity(least)} in {window}: "
+                "raise hard, or lower minReplicas",
+            )
+        elif most <= budget.hard:
+            yield Problem(
+                ("spec", "limits", "budget", "hard"),
+                f"is never reached: maxReplicas cost {format_quantity(most)} in {window}; "
+                "lower hard, or leave the budget out",
+            )
+    if spec.limits.phantom_after < 4 * spec.polling_interval:
+        yield Problem(
+            ("spec", "limits", "phantomAfter"),
+            "a few polls do not tell a slow request from a counter that never falls: set more than "
+            "the longest request takes, such as 1h",
+        )
+
+
 def queries_of(spec: PolicySpec) -> Iterator[tuple[Path, str]]:
     """Give every query that the author wrote, with its field."""
     signals = spec.signals
@@ -188,9 +215,13 @@ def queries_of(spec: PolicySpec) -> Iterator[tuple[Path, str]]:
         yield ("spec", "metrics", index, "query"), metric.query
     for index, gate in enumerate(spec.gates):
         yield ("spec", "gates", index, "query"), gate.query
+    for index, provider in enumerate(spec.limits.providers):
+        if provider.rate_limited_ratio.query is not None:
+            path = ("spec", "limits", "providers", index, "rateLimitedRatio", "query")
+            yield path, provider.rate_limited_ratio.query
 
 
 CHECKS: Final[tuple[Callable[[PolicySpec, datetime], Found], ...]] = (
     slow_model, idle_cooldown, no_step, short_sight, no_room, unseen_work, unknown_capacity,
-    idle_fallback, odd_queries, self_locking_gate, blind_drain,
+    idle_fallback, odd_queries, self_locking_gate, blind_drain, idle_limits,
 )  # fmt: skip

@@ -20,6 +20,7 @@ from agentscaler.api.fields import (
     Quantile,
     Replicas,
 )
+from agentscaler.api.limits import Limits
 from agentscaler.api.problems import Problem
 from agentscaler.api.rules import Form, Rule, listed_by, rules
 from agentscaler.api.schedules import Override, Schedule
@@ -254,6 +255,9 @@ class PolicySpec(Model):
         description="A second strategy, decided beside the one in force on the same readings and "
         "never acted on: `status.candidate` tells what it would ask for and what it "
         "would have cost.",
+    )
+    limits: Limits = Field(
+        Limits(), description="What the fleet may not outgrow: model providers, a budget."
     )
     drain: Drain | None = Field(
         None,

@@ -146,6 +146,48 @@ class ForecastStatus(_Part):
     message: Sentence = Field("", description="Why it is trusted or not.")
 
 
+class CeilingStatus(_Part):
+    """The replicas whose calls a provider is known to take."""
+
+    provider: ShortText = Field(description="Name of the provider.")
+    replicas: Annotated[int, Field(ge=1)] = Field(description="Most replicas to be asked for.")
+    step: Annotated[int, Field(ge=1)] = Field(
+        description="By how many it is raised, each minute in which few calls are refused."
+    )
+    since: Timestamp = Field(description="When it was last moved.")
+
+
+class BudgetStatus(_Part):
+    """What the replicas cost in the present window."""
+
+    since: Timestamp = Field(description="Begin of the window.")
+    as_of: Timestamp = Field(description="Moment up to which the cost is counted.")
+    replica_hours: Figure = Field("", description="Replica-hours of the window so far.")
+    spent: Amount = Field("", description="What they cost.")
+    projected: Amount = Field(
+        "", description="What will be spent at the end of the window if the count stays."
+    )
+
+
+class PhantomStatus(_Part):
+    """Requests in service that do not count, for nothing has moved them for too long."""
+
+    requests: Figure = Field("", description="How many.")
+    since: Timestamp = Field(description="When they were first seen.")
+
+
+class LimitsStatus(_Part):
+    """What is known of the limits of the fleet."""
+
+    ceilings: Annotated[tuple[CeilingStatus, ...], listed_by("provider", most=5)] = Field(
+        (), description="Ceilings that were learned from the refusals of providers."
+    )
+    budget: BudgetStatus | None = Field(None, description="Spend of the present window.")
+    phantom: PhantomStatus | None = Field(
+        None, description="Requests that are taken for a counter that never falls."
+    )
+
+
 class ScalingEvent(_Part):
     """One change of the number of replicas."""
 
@@ -218,10 +260,11 @@ class PolicyStatus(_Part):
     candidate: CandidateStatus | None = Field(
         None, description="What the candidate would do; it is never acted on."
     )
+    limits: LimitsStatus | None = Field(None, description="What is known of the limits.")
     signals: Annotated[Mapping[str, Amount], Field(max_length=64)] = Field(
         {},
-        description="What was read for the decision, by the name of the signal, `metric/NAME` or "
-        "`gate/NAME`.",
+        description="What was read for the decision, by the name of the signal, `metric/NAME`, "
+        "`gate/NAME` or `provider/NAME`.",
     )
     missing: Annotated[Mapping[str, Line], Field(max_length=64)] = Field(
         {}, description="What could not be read, by the same names, and why."

@@ -202,6 +202,7 @@ class Cycle:
             signals=seen.signals,
             metrics=seen.metrics,
             gates=seen.gates,
+            providers=seen.providers,
             outlook=self._parts.forecasts.outlook(policy, now, lead),
             partial=seen.partial,
             woken=entry.woken,

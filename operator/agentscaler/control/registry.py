@@ -17,10 +17,11 @@ from agentscaler.api.policy import Policy, parse_policy
 from agentscaler.api.status import PolicyStatus
 from agentscaler.decide.decision import Memory
 from agentscaler.decide.leadtime import LeadTime
+from agentscaler.decide.limits import Learned
 from agentscaler.decide.shadow import Shadow
 from agentscaler.errors import InvalidPolicyError
 from agentscaler.quantities import parse_duration, parse_quantity
-from agentscaler.report import candidates
+from agentscaler.report import candidates, limits
 from agentscaler.report import status as statuses
 from agentscaler.report.troubles import Trouble
 
@@ -74,6 +75,7 @@ class Entry:
             last_up=recorded.last_scale_up_time,
             last_down=recorded.last_scale_down_time,
             slots_per_replica=_amount(recorded.slots_per_replica),
+            limits=limits.recalled(recorded.limits, recorded.current_replicas),
         )
         self.lead_time = LeadTime(recorded=_span(recorded.lead_time))
         self.replicas = recorded.current_replicas
@@ -81,8 +83,9 @@ class Entry:
         self.shadow = candidates.recall(recorded)
 
     def turn_to_another_target(self) -> None:
-        """Forget what was learned of the target before: it says nothing of the new one."""
-        self.memory, self.lead_time, self.shadow = Memory(), LeadTime(), None
+        """Forget what was learned of the target before, but not what it has cost."""
+        self.memory = Memory(limits=Learned(spend=self.memory.limits.spend))
+        self.lead_time, self.shadow = LeadTime(), None
         self.replicas, self.stale_version = None, ""
         self.contest = self.contested_until = None
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from agentscaler.decide.limits import UNLEARNED, Learned
+
 
 class Direction(StrEnum):
     """Which way the count moves."""
@@ -51,7 +53,8 @@ class Memory:
     `last_up` and `last_down` are the last scalings that were carried out; they survive restarts.
     `failures` counts the decisions in a row that lacked a reading.
     `slots_per_replica` is the last capacity seen of one replica, for when no replica can tell,
-    and `ready` the number of ready replicas at the last decision.
+    and `ready` the number of ready replicas at the last decision. `limits` is what is known of
+    what the fleet may not outgrow.
     """
 
     since: datetime | None = None
@@ -61,6 +64,7 @@ class Memory:
     failures: int = 0
     slots_per_replica: float | None = None
     ready: int | None = None
+    limits: Learned = UNLEARNED
 
 
 @dataclass(frozen=True, slots=True)

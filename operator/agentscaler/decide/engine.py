@@ -8,17 +8,21 @@ from agentscaler.api.policy import PolicySpec
 from agentscaler.decide import (
     anticipation,
     bounds,
+    budget,
     demand,
     draining,
     explanation,
     pacing,
+    phantoms,
     proposals,
+    providers,
     safety,
     thresholds,
     waking,
     work,
 )
 from agentscaler.decide.decision import Decision, Memory, Step
+from agentscaler.decide.limits import Learned
 from agentscaler.decide.snapshot import Snapshot
 
 Stage: TypeAlias = Callable[[int, PolicySpec, Snapshot, Memory], Step | None]
@@ -31,6 +35,8 @@ NEED: Final[tuple[Stage, ...]] = (
     anticipation.anticipate,
     waking.wake,
     safety.close_gates,
+    providers.limit,
+    phantoms.tell,
 )
 LIMITS: Final[tuple[Stage, ...]] = (
     pacing.stabilize,
@@ -38,6 +44,7 @@ LIMITS: Final[tuple[Stage, ...]] = (
     pacing.limit_step,
     safety.only_up,
     safety.fall_back,
+    budget.cap,
     bounds.bound,
     draining.protect,
 )
@@ -46,6 +53,10 @@ LIMITS: Final[tuple[Stage, ...]] = (
 def decide(policy: PolicySpec, seen: Snapshot, memory: Memory) -> Decision:
     """Fold the stages: first what the load needs, then how far the count may follow it."""
     current = seen.replicas.current
+    still = phantoms.still(policy, seen, memory)
+    if still is not memory.limits.still:
+        memory = replace(memory, limits=replace(memory.limits, still=still))
+    seen = phantoms.without(seen, still)
     advice, needs = _fold(NEED, current, policy, seen, memory)
     replicas, limits = _fold(LIMITS, advice, policy, seen, memory)
     steps = (*needs, *limits)
@@ -82,4 +93,17 @@ def _remember(policy: PolicySpec, seen: Snapshot, memory: Memory, advice: int) -
         failures=memory.failures + 1 if failed else 0,
         slots_per_replica=work.learned_slots(policy, seen, memory),
         ready=seen.replicas.ready,
+        limits=_limits(policy, seen, memory),
+    )
+
+
+def _limits(policy: PolicySpec, seen: Snapshot, memory: Memory) -> Learned:
+    known, current, plan = memory.limits, seen.replicas.current, policy.limits.budget
+    grown = current - (current if known.replicas is None else known.replicas)
+    return Learned(
+        ceilings=providers.learned(policy, seen, memory),
+        spend=None if plan is None else budget.spend(plan, seen, memory),
+        still=known.still,
+        replicas=current,
+        grown=grown if grown > 0 else known.grown,
     )

@@ -81,6 +81,7 @@ class Snapshot:
     `partial` is the warning of a source that answered incompletely; such readings may add
     replicas but never remove any. `pods` are looked at only when some of them are to go.
     `woken` is when the gateway last saw a request wait although there was no replica.
+    `providers` tells the share of calls that each of them refuses for its limits.
     """
 
     now: datetime
@@ -92,3 +93,4 @@ class Snapshot:
     partial: str = ""
     pods: tuple[Pod, ...] | Missing | None = None
     woken: datetime | None = None
+    providers: Mapping[str, Reading] = field(default_factory=dict)

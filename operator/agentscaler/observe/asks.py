@@ -5,17 +5,19 @@ policies; only queries that users wrote are asked one by one (see `unions`).
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final, TypeAlias, TypeVar
 
+from agentscaler import conventions
+from agentscaler.api.limits import Provider
 from agentscaler.api.policy import Policy, PolicySpec
 from agentscaler.api.signals import EmptyResult, Preset, Signal, SignalName
 from agentscaler.api.strategies import Demand, Threshold
 from agentscaler.decide.snapshot import Missing, Why
 from agentscaler.observe import confinement, expressions, presets, promql
 from agentscaler.observe.expressions import FRESH, WINDOW, Grouped, Ratio
-from agentscaler.observe.presets import Exported, Failures, Kind
+from agentscaler.observe.presets import Exported, Failures, Kind, Naming
 from agentscaler.observe.promql import Shape
 from agentscaler.observe.tenancy import TRUSTING, Tenancy
 
@@ -92,10 +94,11 @@ class Wants:
     signals: Mapping[SignalName, Want]
     metrics: Mapping[str, Want]
     gates: Mapping[str, Want]
+    providers: Mapping[str, Want] = field(default_factory=dict)
 
     def sources(self) -> Iterable[Source]:
         """Give the source of every reading."""
-        for wants in (self.signals, self.metrics, self.gates):
+        for wants in (self.signals, self.metrics, self.gates, self.providers):
             for want in wants.values():
                 yield want.source
 
@@ -144,6 +147,7 @@ def wants_of(policy: Policy, window: timedelta = WINDOW, tenancy: Tenancy = TRUS
             each.name: own(Want(_custom(each.query), each.empty_result)) for each in spec.metrics
         },
         gates={each.name: own(Want(_custom(each.query), each.empty_result)) for each in spec.gates},
+        providers={each.name: own(_refusals(each, window)) for each in spec.limits.providers},
     )
 
 
@@ -226,6 +230,15 @@ def signal_of(spec: PolicySpec, name: SignalName) -> Signal:
     """Give what a policy says of a signal."""
     signal: Signal = getattr(spec.signals, field_of(name))
     return signal
+
+
+def _refusals(provider: Provider, window: timedelta) -> Want:
+    """Ask which share of its calls a provider refuses, of all agents at once by default."""
+    signal = provider.rate_limited_ratio
+    if signal.query is not None:
+        return Want(_custom(signal.query), signal.empty_result)
+    exported = presets.refusals(signal.metric or conventions.LLM_RESPONSES, provider.name)
+    return Want(_shared(exported, Naming.LABEL, window), signal.empty_result)
 
 
 def _shared(

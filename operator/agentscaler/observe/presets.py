@@ -84,6 +84,17 @@ def outcomes(counter: str) -> Failures:
     return Failures(failed=_counter(counter, bad), ended=_counter(counter))
 
 
+def refusals(metric: str, provider: str) -> Exported | Failures:
+    """Tell the calls that a provider refused for its limits from all, as the runtime counts."""
+    of_provider = f'{conventions.PROVIDER_LABEL}="{provider}"'
+    if not metric.endswith("_total"):
+        return Exported(Kind.SHARE, metric, of_provider)
+    refused = f'{conventions.OUTCOME_LABEL}="{conventions.OUTCOME_RATE_LIMITED}"'
+    return Failures(
+        failed=_counter(metric, f"{of_provider},{refused}"), ended=_counter(metric, of_provider)
+    )
+
+
 _AGENTSCALER: Final = Exports(
     Naming.LABEL,
     MappingProxyType(

@@ -40,6 +40,7 @@ class Readings:
     metrics: Mapping[str, Reading] = field(default_factory=dict)
     gates: Mapping[str, Reading] = field(default_factory=dict)
     partial: str = ""
+    providers: Mapping[str, Reading] = field(default_factory=dict)
 
 
 def join(wants: Wants, answers: Answers) -> Readings:
@@ -49,6 +50,7 @@ def join(wants: Wants, answers: Answers) -> Readings:
         metrics={name: _read(want, wants, answers) for name, want in wants.metrics.items()},
         gates={name: _read(want, wants, answers) for name, want in wants.gates.items()},
         partial=_partial(wants, answers) if answers.warnings else "",
+        providers={name: _read(want, wants, answers) for name, want in wants.providers.items()},
     )
 
 
@@ -58,6 +60,7 @@ def without_source(wants: Wants, missing: Missing) -> Readings:
         signals=dict.fromkeys(wants.signals, missing),
         metrics=dict.fromkeys(wants.metrics, missing),
         gates=dict.fromkeys(wants.gates, missing),
+        providers=dict.fromkeys(wants.providers, missing),
     )
 
 

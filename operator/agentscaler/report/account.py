@@ -34,6 +34,7 @@ def of(body: Mapping[str, Any]) -> Account:
         },
         "leadTime": seen.lead_time or None,
         "slotsPerReplica": seen.slots_per_replica or None,
+        "limits": seen.limits and seen.limits.model_dump(by_alias=True, mode="json"),
         "readings": _readings(seen),
         "decision": _decision(seen.decision),
         "forecast": seen.forecast and seen.forecast.model_dump(by_alias=True, mode="json"),

@@ -26,7 +26,7 @@ from agentscaler.decide.decision import Decision, Direction
 from agentscaler.decide.snapshot import Replicas, Snapshot
 from agentscaler.forecast.outlook import Outlook
 from agentscaler.quantities import format_duration, format_quantity
-from agentscaler.report import conditions, history, readings, verdicts
+from agentscaler.report import conditions, history, limits, readings, verdicts
 from agentscaler.report.conditions import Verdict
 from agentscaler.report.troubles import Trouble
 
@@ -84,6 +84,7 @@ def decided(
         decision=_decision(old, decision),
         forecast=None if seen.outlook is None else _forecast(seen.outlook),
         candidate=facts.candidate,
+        limits=limits.written(policy.spec, decision),
         signals=known,
         missing=missing,
         draining=facts.draining[:MAX_DRAINING],
@@ -157,6 +158,7 @@ def halted(
         lead_time=old.lead_time,
         slots_per_replica=old.slots_per_replica,
         candidate=old.candidate,
+        limits=old.limits,
         draining=old.draining,
         conditions=conditions.turn(old.conditions, judged, generation=generation, now=now),
         history=history.overtake(old.history),

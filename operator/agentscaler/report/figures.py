@@ -14,6 +14,7 @@ from agentscaler.api.status import (
     CandidateStatus,
     ConditionStatus,
     ConditionType,
+    LimitsStatus,
     PolicyStatus,
     Reason,
 )
@@ -25,7 +26,7 @@ Key: TypeAlias = tuple[str, str]
 
 # Stages that limit what the load needs; the count before the first of them is the proposal.
 _PACE_AND_BOUNDS: Final = frozenset(
-    {"stabilization", "cooldown", "step", "safety", "fallback", "bounds"}
+    {"stabilization", "cooldown", "step", "safety", "fallback", "budget", "bounds"}
 )
 _UNKNOWN: Final = "Unknown"
 _FLEETS: Final = ("candidate", "active")
@@ -56,11 +57,16 @@ class Figures:
     missing: tuple[str, ...] = ()
     attention: tuple[str, ...] = ()
     candidate: CandidateFigures | None = None
+    ceilings: tuple[tuple[str, int], ...] = ()
+    spent: float | None = None
+    projected: float | None = None
 
 
 def of(status: PolicyStatus, error: float | None = None) -> Figures:
     """Take the figures out of a status; `error` is the forecast's, as a share of the load."""
     decision, forecast = status.decision, status.forecast
+    limits = status.limits or LimitsStatus()
+    budget = limits.budget
     return Figures(
         state=_state(status),
         current=status.current_replicas,
@@ -74,6 +80,9 @@ def of(status: PolicyStatus, error: float | None = None) -> Figures:
         missing=tuple(status.missing),
         attention=_attention(status),
         candidate=_of_candidate(status.candidate),
+        ceilings=tuple((each.provider, each.replicas) for each in limits.ceilings),
+        spent=float(budget.spent) if budget and budget.spent else None,
+        projected=float(budget.projected) if budget and budget.projected else None,
     )
 
 
@@ -141,6 +150,15 @@ def _unread(figures: Figures) -> Iterable[tuple[str, float | None]]:
     return ((signal, 1) for signal in figures.missing)
 
 
+def _ceilings(figures: Figures) -> Iterable[tuple[str, float | None]]:
+    return figures.ceilings
+
+
+def _money(figures: Figures) -> Iterable[tuple[str, float | None]]:
+    yield "spent", figures.spent
+    yield "projected", figures.projected
+
+
 FAMILIES: Final = (
     Family(
         "agentscaler_policy_replicas",
@@ -171,7 +189,7 @@ FAMILIES: Final = (
     ),
     Family(
         "agentscaler_policy_signal_missing",
-        "1 while a signal, metric or gate of the policy cannot be read; absent otherwise.",
+        "1 while a signal, metric, gate or provider of the policy cannot be read; else absent.",
         "signal",
         _unread,
     ),
@@ -193,6 +211,20 @@ FAMILIES: Final = (
         "one.",
         "fleet",
         _waiting,
+    ),
+    Family(
+        "agentscaler_policy_provider_ceiling_replicas",
+        "Replicas whose calls the provider takes, as learned from its refusals; absent while it "
+        "refused none.",
+        "provider",
+        _ceilings,
+    ),
+    Family(
+        "agentscaler_policy_budget_cost",
+        "Cost of the replicas in the present window of the budget: spent, and projected (at its "
+        "end if the count stays).",
+        "state",
+        _money,
     ),
 )
 

@@ -25,13 +25,15 @@ _WORDS: Final = {
     "errorRatio": "of requests failing",
     "pendingLlmCalls": "model calls under way",
 }
+_PROVIDER: Final = "provider/"
+_REFUSED: Final = "of calls refused"
 _WHOLE: Final = 100  # from here on decimals say nothing
 
 
 def of(seen: Snapshot) -> Iterator[tuple[str, Reading]]:
     """Give all readings of a snapshot by the names that the status uses.
 
-    Metrics and gates have a prefix, because users may name them like a signal.
+    Metrics, gates and providers have a prefix, because users may name them like a signal.
     """
     for signal in seen.signals:
         yield signal.value, work.signal(seen, signal)
@@ -39,6 +41,8 @@ def of(seen: Snapshot) -> Iterator[tuple[str, Reading]]:
         yield f"metric/{metric}", reading
     for gate, reading in seen.gates.items():
         yield f"gate/{gate}", reading
+    for provider, reading in seen.providers.items():
+        yield f"{_PROVIDER}{provider}", reading
 
 
 def sort(seen: Snapshot) -> tuple[dict[str, str], dict[str, str]]:
@@ -54,7 +58,7 @@ def sort(seen: Snapshot) -> tuple[dict[str, str], dict[str, str]]:
 
 def amount(name: str, value: float) -> str:
     """Write a value with the unit of its signal; custom metrics and gates have none."""
-    if name == SignalName.ERROR_RATIO:
+    if name == SignalName.ERROR_RATIO or name.startswith(_PROVIDER):
         return format_percent(float(f"{value:.3g}"))
     return _digits(value) + _UNITS.get(name, "")
 
@@ -80,10 +84,12 @@ def ordered(names: Iterable[str]) -> list[str]:
 
 def meaning(name: str) -> str:
     """Say what a reading counts or measures; nothing for metrics and gates of the user's own."""
-    return _WORDS.get(name, "")
+    return _REFUSED if name.startswith(_PROVIDER) else _WORDS.get(name, "")
 
 
 def _say(name: str, value: str) -> str:
+    if name.startswith(_PROVIDER):
+        return f"{value} {_REFUSED} by {name.removeprefix(_PROVIDER)}"
     word = _WORDS.get(name)
     return f"{value} {word}" if word else f"{name} {value}"
 

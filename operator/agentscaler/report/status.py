@@ -52,6 +52,7 @@ def _essence(status: PolicyStatus) -> tuple[object, ...]:
         decision and decision.reason,
         status.forecast is None,
         status.candidate and (status.candidate.desired_replicas, status.candidate.reason),
+        status.limits and (status.limits.ceilings, status.limits.phantom is None),
         status.draining,
         [(condition.type, condition.status, condition.reason) for condition in status.conditions],
         [(event.id, event.outcome) for event in status.history],

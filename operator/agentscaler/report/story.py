@@ -29,6 +29,7 @@ def tell(status: PolicyStatus) -> tuple[str, ...]:
         *_decision(status),
         *_forecast(status),
         *_candidate(status),
+        *_limits(status),
         *_attention(status),
         *_past(status),
     )
@@ -99,6 +100,26 @@ def _candidate(status: PolicyStatus) -> Iterator[str]:
     candidate = status.candidate
     if candidate is not None:
         yield f"Candidate, since {day(candidate.since)}: {candidates.told(candidate)}."
+
+
+def _limits(status: PolicyStatus) -> Iterator[str]:
+    if status.limits is None:
+        return
+    for each in status.limits.ceilings:
+        yield (
+            f"Limit: provider {each.provider} takes the calls of {each.replicas} replicas, as was "
+            f"learned until {day(each.since)}."
+        )
+    if spend := status.limits.budget:
+        yield (
+            f"Budget: {spend.spent} spent since {day(spend.since)}, {spend.projected} at the end "
+            "of the window if the count stays."
+        )
+    if phantom := status.limits.phantom:
+        yield (
+            f"Phantoms: {phantom.requests} requests in service since {day(phantom.since)} do not "
+            "count."
+        )
 
 
 def _attention(status: PolicyStatus) -> Iterator[str]:

@@ -47,12 +47,15 @@ _REASONS: Final = {
 }
 _FALLBACK: Final = "fallback"
 _MEANWHILE_OPEN: Final = "It counts as open meanwhile."
+_MEANWHILE_FIXED: Final = "Its ceiling stays as it is meanwhile."
 # Stages whose lower count than the load needs is a limit that somebody set.
-_LIMITS: Final = frozenset({"gates", "cooldown", "step", "bounds"})
+_LIMITS: Final = frozenset({"gates", "providers", "cooldown", "step", "budget", "bounds"})
 _RAISE: Final = {
     "gates": "What the gate protects has to recover first.",
+    "providers": "Ask the provider for higher limits, or spread the calls over several.",
     "cooldown": "Shorten scaleUp.cooldown if that is too slow.",
     "step": "Raise demand.scaleUp.maxStep if that is too slow.",
+    "budget": "Raise limits.budget if more may be spent.",
     "bounds": "Raise the bound if more may run.",
 }
 
@@ -67,18 +70,27 @@ def of(policy: Policy, seen: Snapshot, decision: Decision) -> Iterator[Verdict]:
 
 
 def metrics(policy: Policy, seen: Snapshot, decision: Decision) -> Verdict:
-    """Say whether all that the decision rests on could be read, gates included."""
+    """Say whether all that the decision rests on could be read, gates and providers included."""
     gates = [
         (f"gate/{name}", reading)
         for name, reading in seen.gates.items()
         if isinstance(reading, Missing)
     ]
-    unknown = safety.unknown(policy.spec, seen, decision.memory) + gates
+    providers = [
+        (f"provider/{name}", reading)
+        for name, reading in seen.providers.items()
+        if isinstance(reading, Missing)
+    ]
+    needed = safety.unknown(policy.spec, seen, decision.memory)
+    unknown = needed + gates + providers
     about = ConditionType.METRICS_AVAILABLE
     if unknown:
         reasons = (_REASONS.get(reading.why) for _, reading in unknown)
         reason = next((reason for reason in reasons if reason), Reason.METRICS_MISSING)
-        meanwhile = _MEANWHILE_OPEN if len(unknown) == len(gates) else _meanwhile(policy, decision)
+        open_ones = " ".join(
+            said for said, some in ((_MEANWHILE_OPEN, gates), (_MEANWHILE_FIXED, providers)) if some
+        )
+        meanwhile = _meanwhile(policy, decision) if needed else open_ones
         return fails(about, reason, f"{_say_unknown(unknown)} {meanwhile}")
     if seen.partial:
         message = (

@@ -23,11 +23,11 @@ from agentscaler.runtime.identity import Identity
 from agentscaler.runtime.streams import CountedStream
 from agentscaler.runtime.usage import Usage
 
-PROVIDER_LABEL: Final = "provider"
+PROVIDER_LABEL: Final = conventions.PROVIDER_LABEL
 LLM_TOKENS: Final = "agent_llm_tokens_total"
 TOKEN_TYPE_LABEL: Final = "type"  # noqa: S105 - tokens of text
 
-OUTCOME_RATE_LIMITED: Final = "rate_limited"
+OUTCOME_RATE_LIMITED: Final = conventions.OUTCOME_RATE_LIMITED
 OUTCOME_SERVER_ERROR: Final = "server_error"
 OUTCOME_CLIENT_ERROR: Final = "client_error"
 OUTCOME_NO_RESPONSE: Final = "no_response"

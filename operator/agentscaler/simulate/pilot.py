@@ -102,7 +102,8 @@ class Pilot:
 
         `now` is in seconds, with 0 for the begin of 1970 in UTC (schedules go by it), and never
         goes back; call every `pollingInterval`, or as you like. `readings` go by the values of
-        `READINGS` and `rateLimitedRatio`, further ones by `metrics.NAME` and `gates.NAME`. None,
+        `READINGS`, further ones by `metrics.NAME`, `gates.NAME` and `providers.NAME`, the share of
+        calls that a provider of `limits` refuses; `rateLimitedRatio` is that of all of them. None,
         like a name left out, is what Prometheus has no series for; NaN, infinity and negatives are
         unknown too. Only what the policy reads is used. `current` are the replicas asked for,
         `ready` those that serve, `starting` those that do not yet: at least the difference.
@@ -118,10 +119,11 @@ class Pilot:
         }
         metrics = _named("metrics.", readings, wants.metrics)
         gates = _named("gates.", readings, wants.gates)
+        refused = {name: _refused(name, readings, want) for name, want in wants.providers.items()}
         # Whatever is wrong was refused above; from here on things change.
         self._watch(moment, replicas.current, replicas.ready)
         outlook = self._look(moment, work.load(signals))
-        seen = Snapshot(moment, replicas, signals, metrics, gates, outlook)
+        seen = Snapshot(moment, replicas, signals, metrics, gates, outlook, providers=refused)
         decision = engine.decide(self._spec, seen, self._memory)
         self._memory, self._pending = decision.memory, decision
         return decision
@@ -231,6 +233,7 @@ def _names(policy: Policy) -> frozenset[str]:
             RATE_LIMITED,
             *(f"metrics.{each.name}" for each in policy.spec.metrics),
             *(f"gates.{each.name}" for each in policy.spec.gates),
+            *(f"providers.{each.name}" for each in policy.spec.limits.providers),
         )
     )
 
@@ -239,6 +242,11 @@ def _named(
     prefix: str, given: Mapping[str, float | None], wants: Mapping[str, Want]
 ) -> dict[str, Reading]:
     return {name: _reading(prefix + name, given, want) for name, want in wants.items()}
+
+
+def _refused(provider: str, given: Mapping[str, float | None], want: Want) -> Reading:
+    own = f"providers.{provider}"
+    return _reading(own if own in given else RATE_LIMITED, given, want)
 
 
 def _reading(name: str, given: Mapping[str, float | None], want: Want) -> Reading:

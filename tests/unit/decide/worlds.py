@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from agentscaler.api.policy import PolicySpec, parse_spec
 from agentscaler.api.signals import SignalName
 from agentscaler.decide.decision import Advice, Memory
+from agentscaler.decide.limits import Ceiling, Learned, Spend, Still
 from agentscaler.decide.snapshot import Missing, Reading, Replicas, Snapshot, Why
 from agentscaler.forecast.outlook import Outlook
 
@@ -68,6 +69,7 @@ OLD = Memory(since=NOON - timedelta(days=1), slots_per_replica=4.0, ready=4)
 loads = st.floats(0, 5000, allow_nan=False)
 unknowns = st.sampled_from([Missing(why, "test") for why in Why])
 readings = st.one_of(loads, unknowns)
+ratios = st.one_of(st.floats(0, 1), unknowns)
 moments = st.integers(0, 10**7).map(lambda seconds: NOON + seconds * SECOND)
 
 
@@ -110,6 +112,10 @@ METRICS = [
     {"name": "level", "query": "level", "target": {"value": "50"}},
 ]
 GATES = [{"name": "database", "query": "db", "above": "90%"}]
+LIMITS = {
+    "providers": [{"name": "openai"}, {"name": "own", "ceiling": "20%"}],
+    "budget": {"replicaHourCost": "0.5", "soft": "80", "hard": "120"},
+}
 
 
 @st.composite
@@ -126,6 +132,7 @@ def policies(draw: st.DrawFn) -> PolicySpec:
         metrics=draw(st.sampled_from([[], METRICS])),
         gates=draw(st.sampled_from([[], GATES])),
         fallback=draw(fallbacks),
+        limits=draw(st.sampled_from([{}, LIMITS])),
     )
 
 
@@ -147,6 +154,25 @@ def snapshots(draw: st.DrawFn, values: st.SearchStrategy[Reading] = readings) ->
         gates={"database": draw(values)},
         outlook=draw(outlooks),
         partial=draw(st.sampled_from(["", "one store did not answer"])),
+        providers={"openai": draw(ratios), "own": draw(ratios)},
+    )
+
+
+@st.composite
+def known_limits(draw: st.DrawFn, now: datetime) -> Learned:
+    ages = st.integers(0, 4000).map(lambda age: now - age * SECOND)
+    spends = st.builds(Spend, ages, st.floats(0, 300), ages)
+    return Learned(
+        ceilings=tuple(
+            Ceiling(name, draw(st.integers(1, 80)), draw(st.integers(1, 9)), draw(ages))
+            for name in draw(st.sampled_from([(), ("openai",), ("openai", "own")]))
+        ),
+        spend=draw(st.none() | spends),
+        still=draw(
+            st.none() | st.builds(Still, st.integers(1, 40).map(float), ages, st.booleans())
+        ),
+        replicas=draw(st.none() | st.integers(0, 80)),
+        grown=draw(st.integers(0, 20)),
     )
 
 
@@ -167,4 +193,5 @@ def memories(draw: st.DrawFn, now: datetime) -> Memory:
         failures=draw(st.integers(0, 5)),
         slots_per_replica=draw(st.sampled_from([None, 1.0, 4.0])),
         ready=draw(st.sampled_from([None, 0, 4])),
+        limits=draw(known_limits(now)),
     )

@@ -10,12 +10,16 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from agentscaler.api.status import (
+    BudgetStatus,
+    CeilingStatus,
     Condition,
     ConditionStatus,
     ConditionType,
     DecisionStatus,
     ForecastStatus,
+    LimitsStatus,
     Outcome,
+    PhantomStatus,
     PolicyStatus,
     ScalingEvent,
     StepStatus,
@@ -50,6 +54,31 @@ forecasts = st.builds(
     upper=figures,
     trusted=st.booleans(),
     message=words,
+)
+limits = st.builds(
+    LimitsStatus,
+    ceilings=st.lists(
+        st.builds(
+            CeilingStatus,
+            provider=words,
+            replicas=st.integers(1, 100),
+            step=st.integers(1, 9),
+            since=moments,
+        ),
+        max_size=3,
+        unique_by=lambda ceiling: ceiling.provider,
+    ).map(tuple),
+    budget=_optional(
+        st.builds(
+            BudgetStatus,
+            since=moments,
+            asOf=moments,
+            replicaHours=figures,
+            spent=figures,
+            projected=figures,
+        )
+    ),
+    phantom=_optional(st.builds(PhantomStatus, requests=figures, since=moments)),
 )
 judged = st.lists(
     st.builds(
@@ -91,6 +120,7 @@ statuses = st.builds(
     lastUpdateTime=_optional(moments),
     leadTime=words,
     slotsPerReplica=figures,
+    limits=_optional(limits),
     decision=_optional(decisions),
     forecast=_optional(forecasts),
     signals=st.dictionaries(names, words),
