@@ -193,6 +193,35 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "set exactly one of above and below",
     ),
     "gate-fraction": ({"gates": [GATE | {"above": "0.9"}]}, "spec.gates[0].above", "like 80%"),
+    "provider-of-two-sources": (
+        {
+            "limits": {
+                "providers": [{"name": "a", "rateLimitedRatio": {"query": "b", "metric": "c"}}]
+            }
+        },
+        "spec.limits.providers[0].rateLimitedRatio",
+        "set query or metric, not both",
+    ),
+    "provider-twice": (
+        {"limits": {"providers": [{"name": "a"}, {"name": "a"}]}},
+        "spec.limits.providers[1]",
+        "Duplicate value",
+    ),
+    "ceiling-fraction": (
+        {"limits": {"providers": [{"name": "a", "ceiling": "0.05"}]}},
+        "spec.limits.providers[0].ceiling",
+        "a whole percentage from 1% to 100%",
+    ),
+    "budget-soft-above-hard": (
+        {"limits": {"budget": {"replicaHourCost": "0.4", "soft": "2k", "hard": 120}}},
+        "spec.limits.budget.soft",
+        "soft must not exceed hard",
+    ),
+    "budget-without-end": (
+        {"limits": {"budget": {"replicaHourCost": "0.4"}}},
+        "spec.limits.budget.hard",
+        "Required value",
+    ),
     "fallback-without-count": (
         {"fallback": {"behavior": "Static"}},
         "spec.fallback.replicas",
