@@ -10,7 +10,7 @@ pytestmark = pytest.mark.e2e
 
 def test_candidate_is_told_and_nothing_is_done_about_it(world: World) -> None:
     world.agent(replicas=2)
-    world.pin(queue=0, active=4)
+    world.pin(queue=0, active=0)
     world.policy(
         demand={"scaleDown": {"cooldown": "1h"}},
         candidate={"demand": {"scaleDown": {"cooldown": "0s"}, "spare": 3}},
@@ -20,7 +20,7 @@ def test_candidate_is_told_and_nothing_is_done_about_it(world: World) -> None:
         count: int | None = world.status().get("candidate", {}).get("desiredReplicas")
         return count
 
-    wait_until(lambda: (candidate() or 0) > 4, within=20, what="a candidate with spare replicas")
+    wait_until(lambda: candidate() == 3, within=20, what="a candidate with spare replicas")
     assert world.replicas() == 2
     assert world.status()["desiredReplicas"] == 2
     story = "\n".join(world.status()["story"])

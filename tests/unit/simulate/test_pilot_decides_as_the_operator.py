@@ -123,15 +123,15 @@ def test_time_of_a_start_is_learned_from_the_counts() -> None:
 
 
 def test_forecast_begins_from_the_past_that_is_recalled() -> None:
-    season = 4 * 3600.0
-    times = np.arange(0, 3 * season, 60.0)
+    season = 2 * 3600.0
+    times = np.arange(0, season, 30.0)
     loads = 40 - 36 * np.cos(times / season * 2 * np.pi)
     recalling, fresh = (
-        Pilot(spec(prediction={"lookahead": "5m", "season": "4h"})) for _ in range(2)
+        Pilot(spec(prediction={"lookahead": "5m", "season": "2h"})) for _ in range(2)
     )
-    recalling.recall(times, loads, now=3 * season)
+    recalling.recall(times, loads, now=season)
     dawn = {"activeRequests": 4, "queueDepth": 0, "capacity": 8}
-    told = [each.decide(3 * season, dawn, current=2, ready=2) for each in (recalling, fresh)]
+    told = [each.decide(season, dawn, current=2, ready=2) for each in (recalling, fresh)]
     said = [next(s.message for s in each.steps if s.name == "forecast") for each in told]
     assert not said[0].startswith("0.0 slots expected in 5m")
     assert said[1].startswith("0.0 slots expected in 5m")

@@ -171,8 +171,8 @@ def test_least_fixed_fleet_just_holds_the_target() -> None:
 
 
 def test_policy_knows_the_history_before_the_past() -> None:
-    times = START - np.arange(720, 0, -1) * 60.0
-    told = Backtest(SPEC, load(0.5, hours=0.5, times=times, loads=np.full(720, 5.0)))
+    times = START - np.arange(240, 0, -1) * 60.0
+    told = Backtest(SPEC, load(0.5, hours=0.5, times=times, loads=np.full(240, 5.0)))
     quiet = Backtest(SPEC, load(0.5, hours=0.5))
     messages = []
     for each in (told, quiet):
