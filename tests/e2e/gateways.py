@@ -2,11 +2,13 @@
 
 import base64
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import requests
 import yaml
 
 from tests.bed import Bed
@@ -58,6 +60,12 @@ class InstalledGateway:
 
     def __exit__(self, *_: object) -> None:
         self._down()
+
+    def backends(self) -> set[str]:
+        """Tell which backends it knows, by its own metrics."""
+        page = requests.get(f"http://{self._admin}/metrics", timeout=5).text
+        healthy = r'^agentscaler_gateway_backend_healthy\{.*backend="([^"]+)"'
+        return set(re.findall(healthy, page, re.MULTILINE))
 
     def _down(self) -> None:
         self._program.stop()

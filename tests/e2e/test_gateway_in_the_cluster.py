@@ -1,12 +1,8 @@
 """The gateway with its chart's rights: it finds backends by EndpointSlices, and wakes from zero."""
 
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
@@ -15,57 +11,14 @@ from kubernetes import client, config
 from tests.bed import Bed, BedError
 from tests.bed.processes import wait_until
 from tests.e2e.gateways import USER, InstalledGateway
-from tests.e2e.worlds import SYSTEM_NAMESPACE, Document, World, deployment
+from tests.e2e.listed_agents import ListedAgent, endpoint_slice
+from tests.e2e.worlds import SYSTEM_NAMESPACE, World, deployment
 
 pytestmark = pytest.mark.e2e
 
-FAR = "192.0.2.1"  # of no use but to learn by which address this machine would go there
-
-
-class _Agent(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"ok")
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@contextmanager
-def agent_served() -> Iterator[tuple[str, int]]:
-    """Serve an agent on an address that an EndpointSlice may hold: no loopback."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((FAR, 9))
-        except OSError:
-            pytest.skip("this machine has no address but loopback, which EndpointSlices refuse")
-        host = probe.getsockname()[0]
-    server = ThreadingHTTPServer((host, 0), _Agent)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield host, server.server_port
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-def endpoint_slice(name: str, host: str, port: int) -> Document:
-    return {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {"name": f"{name}-1", "labels": {"kubernetes.io/service-name": name}},
-        "addressType": "IPv4",
-        "endpoints": [{"addresses": [host], "conditions": {"ready": True}}],
-        "ports": [{"name": "http", "port": port}],
-    }
-
 
 def status_of(url: str) -> int:
-    return requests.get(url, timeout=60).status_code
+    return requests.post(url, timeout=60, headers={"X-Id": "1"}, data=b"question").status_code
 
 
 @pytest.fixture(scope="module")
@@ -104,17 +57,19 @@ def test_request_for_a_target_at_zero_wakes_it_within_a_second(
         return found.spec.replicas or 0
 
     assert replicas() == 0
-    with ThreadPoolExecutor(1) as pool, agent_served() as (host, port):
+    agent = ListedAgent()
+    with ThreadPoolExecutor(1) as pool:
         began = time.monotonic()
         asking = pool.submit(status_of, gateway.url)
         while replicas() == 0 and time.monotonic() < began + 20:
             time.sleep(0.01)
         took = time.monotonic() - began
-        asleep.apply(endpoint_slice("agent", host, port))
+        asleep.apply(endpoint_slice("agent", agent))
         assert asking.result() == 200, "held until the first endpoint was ready"
         assert took < 1.0, f"{took:.2f} s from the request to the patched count"
     assert asleep.history()[0]["reason"] == "Woken"
-    asleep.kubectl("delete", "endpointslice", "agent-1")
+    asleep.kubectl("delete", "endpointslice", "--all")
+    agent.stop()
 
 
 @pytest.mark.usefixtures("gateway")

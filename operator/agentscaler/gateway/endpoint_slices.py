@@ -100,7 +100,8 @@ def endpoints_of(slices: Iterable[dict[str, Any]], port: str | int | None) -> li
         for endpoint in each.get("endpoints") or ():
             if _takes_requests(endpoint.get("conditions") or {}):
                 for host in endpoint["addresses"][:1]:
-                    found[host] = Endpoint(address_of(host, number))
+                    address = address_of(host, number)  # pods of one host differ by their port
+                    found[address] = Endpoint(address)
     return sorted(found.values(), key=lambda endpoint: endpoint.address)
 
 

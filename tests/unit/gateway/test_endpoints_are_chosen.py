@@ -44,6 +44,12 @@ def test_endpoint_in_two_slices_counts_once() -> None:
     assert addresses(*both) == ["10.0.0.1:8000", "10.0.0.2:8000"]
 
 
+def test_pods_of_one_host_are_told_apart_by_their_ports() -> None:
+    ports = ([{"name": "http", "port": number}] for number in (8000, 8001))
+    slices = [slice_of(endpoint("10.0.0.1"), ports=each) for each in ports]
+    assert addresses(*slices) == ["10.0.0.1:8000", "10.0.0.1:8001"]
+
+
 def test_port_is_found_by_name_or_number_and_is_the_first_by_default() -> None:
     one = slice_of(endpoint("10.0.0.1"))
     assert addresses(one, port=8000) == ["10.0.0.1:8000"]
