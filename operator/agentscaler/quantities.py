@@ -34,12 +34,14 @@ _SUFFIXES: Final = {
     "Gi": Decimal(2**30),
     "Ti": Decimal(2**40),
 }
-_QUANTITY: Final = re.compile(r"^(?P<number>\d+(?:\.\d+)?)(?P<suffix>m|k|Ki|M|Mi|G|Gi|T|Ti)?$")
+_QUANTITY: Final = re.compile(
+    r"^(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<suffix>m|k|Ki|M|Mi|G|Gi|T|Ti)?$"
+)
 
 
 def parse_duration(text: str) -> timedelta:
     """Read "90s", "1h30m", "250ms" or "8d"."""
-    found = _DURATION.match(text)
+    found = _DURATION.fullmatch(text)  # `$` alone would let a line break pass
     if not text or found is None:
         raise ValueError(f"{text!r} is no duration: write it like 30s, 15m, 1h30m or 8d")
     days, hours, minutes, seconds, millis = (int(part or 0) for part in found.groups())
@@ -68,7 +70,7 @@ def format_time(at: datetime) -> str:
 def parse_percent(value: str | int) -> float:
     """Read "80%" or 80 as the ratio 0.8."""
     text = f"{value}%" if isinstance(value, int) else value
-    if re.match(PERCENT_PATTERN, text) is None:
+    if re.fullmatch(PERCENT_PATTERN, text) is None:
         raise ValueError(f"{value!r} is no percentage: write it like 80% or 99.5%")
     return float(Decimal(text[:-1]) / 100)
 
@@ -80,7 +82,7 @@ def format_percent(ratio: float) -> str:
 
 def parse_quantity(value: str | int) -> float:
     """Read a Kubernetes quantity such as "20", "0.4", "500m" or "2k"."""
-    found = _QUANTITY.match(str(value))
+    found = _QUANTITY.fullmatch(str(value))
     if found is None:
         raise ValueError(f"{value!r} is no quantity: write it like 20, 0.4, 500m or 2k")
     amount = float(Decimal(found["number"]) * _SUFFIXES[found["suffix"] or ""])

@@ -51,3 +51,14 @@ def test_duration_reads_back_what_it_writes(millis: int) -> None:
 @given(st.from_regex(quantities.DURATION_PATTERN, fullmatch=True).filter(bool))
 def test_every_duration_of_the_form_is_read(text: str) -> None:
     assert quantities.parse_duration(text) >= timedelta(0)
+
+
+@pytest.mark.parametrize("text", ["5\n", "5%\n", "5s\n", "\u0665", "\u0665%", "\u0665s", "0%\n"])
+def test_line_break_and_foreign_digits_make_no_amount(text: str) -> None:
+    for parse in (
+        quantities.parse_duration,
+        quantities.parse_percent,
+        quantities.parse_quantity,
+    ):
+        with pytest.raises(ValueError, match="write it like"):
+            parse(text)

@@ -80,9 +80,9 @@ class Timeline:
         moments = np.array([point[0] for point in points], np.float64)
         values = np.array([point[1] for point in points], np.float64)
         offsets = (moments - self.start.timestamp()) / self.step.total_seconds()
-        steps = np.rint(offsets).astype(np.int64) - 1
+        steps = np.rint(offsets) - 1  # a moment that makes no sense is in no step
         usable = np.isfinite(values) & (values >= 0) & (steps >= 0) & (steps < self.count)
-        loads[steps[usable]] = values[usable]
+        loads[steps[usable].astype(np.int64)] = values[usable]
 
 
 def rows_of(result: list[Any], timeline: Timeline) -> dict[Agent, Loads]:

@@ -135,6 +135,11 @@ def test_bad_spec_is_refused_with_field_and_fix(spec: dict[str, Any], problem: s
     assert problems(**spec) == (problem,)
 
 
+def test_line_break_at_the_end_is_refused_as_the_api_server_does() -> None:
+    (problem,) = problems(scaleTargetRef=TARGET | {"kind": "Deployment\n"})
+    assert problem.startswith("spec.scaleTargetRef.kind: write the kind of the workload")
+
+
 def test_all_problems_are_told_at_once() -> None:
     assert len(problems(mode="Automatic", pollingInterval="soon", maxReplicas=0)) == 3
 

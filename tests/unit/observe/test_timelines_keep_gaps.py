@@ -70,6 +70,13 @@ def test_value_outside_the_timeline_is_left_out() -> None:
     assert np.array_equal(row, [np.nan, 2], equal_nan=True)
 
 
+@pytest.mark.parametrize("moment", [None, float("nan"), float("inf"), 1e300, -1e300])
+def test_value_at_a_moment_that_makes_no_sense_is_left_out(moment: float | None) -> None:
+    line = Timeline.back(NOON, 2 * MINUTE, MINUTE)
+    odd = {"metric": {}, "values": [[moment, "9"], [NOON.timestamp(), "2"]]}
+    assert np.array_equal(timelines.row_of([odd], line), [np.nan, 2], equal_nan=True)
+
+
 def test_rows_are_by_agent() -> None:
     line = Timeline.back(NOON, MINUTE, MINUTE)
     ours = {**points((0, "2")), "metric": {"namespace": "agents", "agent": "research"}}
