@@ -36,7 +36,7 @@ SCENARIOS = (
     Scenario("equal pods, 95 % busy", EQUAL, 0.95),
     Scenario("3 slow, 4 usual, 3 fast pods", (0.4, 0.4, 0.4, 1, 1, 1, 1, 1.5, 1.5, 1.5)),
     Scenario("one of ten fails half", (-1.0, *EQUAL[1:])),
-    Scenario("warm sessions", EQUAL, 0.5, sessions=200),
+    Scenario("warm sessions", EQUAL, 0.5, sessions=300),
 )
 
 
