@@ -64,6 +64,7 @@ def render(told: Account) -> RenderableType:
         *_readings(told["readings"]),
         *_decision(told["decision"]),
         *_forecast(told["forecast"]),
+        *_limits(told["limits"]["told"]),
         *_candidate(told["candidate"]),
         *_attention(told["attention"]),
         *_history(told["history"]),
@@ -190,6 +191,13 @@ def _candidate(candidate: Account | None) -> Iterable[RenderableType]:
             f"{_or(candidate['waiting'])} in place of {_or(candidate['activeWaiting'])}"
         )
     )
+
+
+def _limits(lines: list[str]) -> Iterable[RenderableType]:
+    if lines:
+        yield from _title("What it may not outgrow")
+    for line in lines:
+        yield _inset(Text(line))
 
 
 def _history(history: list[Account]) -> Iterable[RenderableType]:

@@ -32,7 +32,7 @@ def cap(wanted: int, policy: PolicySpec, seen: Snapshot, memory: Memory) -> Step
 
 def _stop(wanted: int, budget: Budget, seen: Snapshot, spent: float) -> Step:
     current, until = seen.replicas.current, end_of_window(budget, seen.now)
-    said = f"{money(spent)} of the hard limit of {format_quantity(budget.hard)} is spent"
+    said = f"{money(spent)} is spent, and the hard limit is {format_quantity(budget.hard)}"
     hint = f"may grow from {until:%Y-%m-%d %H:%M:%S} UTC on, with the next budget"
     return Step("budget", wanted, current, "BudgetExhausted", said, hint=hint)
 
@@ -43,9 +43,7 @@ def _slow(wanted: int, budget: Budget, seen: Snapshot, memory: Memory, spent: fl
     most = current if rests else current + max(1, current // _SHARE)
     if wanted <= most:
         return None
-    said = (
-        f"{money(spent)} is spent, more than the soft limit of {format_quantity(budget.soft or 0)}"
-    )
+    said = f"{money(spent)} is spent, and the soft limit is {format_quantity(budget.soft or 0)}"
     hint = f"would be {wanted} without limits.budget.soft"
     if rests and grew is not None:
         hint = f"grows slowly: again from {format_time(grew + _PAUSE)} on"

@@ -9,7 +9,7 @@ from typing import Any
 
 from agentscaler.api.fields import format_time
 from agentscaler.api.status import DecisionStatus, PolicyStatus, StepStatus
-from agentscaler.report import conditions, readings, status
+from agentscaler.report import conditions, limits, readings, status
 
 Account = dict[str, Any]
 
@@ -34,7 +34,10 @@ def of(body: Mapping[str, Any]) -> Account:
         },
         "leadTime": seen.lead_time or None,
         "slotsPerReplica": seen.slots_per_replica or None,
-        "limits": seen.limits and seen.limits.model_dump(by_alias=True, mode="json"),
+        "limits": {
+            **(seen.limits.model_dump(by_alias=True, mode="json") if seen.limits else {}),
+            "told": list(limits.told(seen.limits)),
+        },
         "readings": _readings(seen),
         "decision": _decision(seen.decision),
         "forecast": seen.forecast and seen.forecast.model_dump(by_alias=True, mode="json"),

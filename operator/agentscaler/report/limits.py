@@ -1,11 +1,14 @@
 """What is known of a policy's limits as its status keeps it: written, read back, told."""
 
+from collections.abc import Iterator
+
 from agentscaler.api.policy import PolicySpec
 from agentscaler.api.status import BudgetStatus, CeilingStatus, LimitsStatus, PhantomStatus
 from agentscaler.decide import budget
 from agentscaler.decide.decision import Decision
 from agentscaler.decide.limits import Ceiling, Learned, Spend, Still
 from agentscaler.quantities import format_quantity
+from agentscaler.report.wording import day
 
 
 def written(policy: PolicySpec, decision: Decision) -> LimitsStatus | None:
@@ -39,6 +42,27 @@ def recalled(recorded: LimitsStatus | None, replicas: int | None) -> Learned:
         else Still(float(phantom.requests or 0), phantom.since, phantom=True),
         replicas=replicas,
     )
+
+
+def told(known: LimitsStatus | None) -> Iterator[str]:
+    """Tell what is known, a sentence for each limit."""
+    if known is None:
+        return
+    for each in known.ceilings:
+        yield (
+            f"Limit: provider {each.provider} takes the calls of {each.replicas} replicas, as was "
+            f"learned until {day(each.since)}."
+        )
+    if spent := known.budget:
+        yield (
+            f"Budget: {spent.spent} spent from {day(spent.since)} to {day(spent.as_of)}, "
+            f"{spent.projected} at the end of the window if the count stays."
+        )
+    if phantom := known.phantom:
+        yield (
+            f"Phantoms: {phantom.requests} requests in service since {day(phantom.since)} do not "
+            "count."
+        )
 
 
 def _number(spent: BudgetStatus) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from agentscaler.api.status import MAX_LINE, Outcome, PolicyStatus, Reason, ScalingEvent
-from agentscaler.report import candidates, conditions, readings
+from agentscaler.report import candidates, conditions, limits, readings
 from agentscaler.report.wording import cause, day, sentence
 
 _NEWEST: Final = 5  # events told; all are in the history
@@ -103,23 +103,7 @@ def _candidate(status: PolicyStatus) -> Iterator[str]:
 
 
 def _limits(status: PolicyStatus) -> Iterator[str]:
-    if status.limits is None:
-        return
-    for each in status.limits.ceilings:
-        yield (
-            f"Limit: provider {each.provider} takes the calls of {each.replicas} replicas, as was "
-            f"learned until {day(each.since)}."
-        )
-    if spend := status.limits.budget:
-        yield (
-            f"Budget: {spend.spent} spent since {day(spend.since)}, {spend.projected} at the end "
-            "of the window if the count stays."
-        )
-    if phantom := status.limits.phantom:
-        yield (
-            f"Phantoms: {phantom.requests} requests in service since {day(phantom.since)} do not "
-            "count."
-        )
+    return limits.told(status.limits)
 
 
 def _attention(status: PolicyStatus) -> Iterator[str]:

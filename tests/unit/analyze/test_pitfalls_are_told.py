@@ -70,6 +70,21 @@ TRAPS: dict[str, tuple[dict[str, Any], str, str]] = {
         "spec.signals.preset",
         "set signals.capacity.perReplica",
     ),
+    "budget for less than the minimum": (
+        {"minReplicas": 5, "limits": {"budget": {"replicaHourCost": "1", "hard": "100"}}},
+        "spec.limits.budget.hard",
+        "minReplicas alone cost 120 in 1d: raise hard, or lower minReplicas",
+    ),
+    "budget for more than the maximum": (
+        {"limits": {"budget": {"replicaHourCost": "0.5", "hard": "120"}}},
+        "spec.limits.budget.hard",
+        "is never reached: maxReplicas cost 120 in 1d",
+    ),
+    "phantoms of a moment": (
+        {"limits": {"phantomAfter": "30s"}},
+        "spec.limits.phantomAfter",
+        "set more than the longest request takes",
+    ),
     "fallback outside": (
         {"fallback": {"behavior": "Static", "replicas": 30}},
         "spec.fallback.replicas",
@@ -154,6 +169,7 @@ def test_trap_is_told_with_field_and_fix(spec: dict[str, Any], field: str, fix: 
             "metrics": [METRIC],
             "gates": [{"name": "db", "query": "max(usage_ratio)", "above": "90%"}],
         },
+        {"limits": {"budget": {"replicaHourCost": "0.5", "hard": "100"}}},
         {"fallback": {"behavior": "AtLeast", "replicas": 5}},
         {"override": {"replicas": 2, "until": "2026-11-24T06:00:01Z"}},
         {"schedules": [DAY, NOON | {"start": "0 21 * * *", "end": "0 22 * * *"}]},
@@ -167,3 +183,10 @@ def test_innocent_policy_is_left_alone(spec: dict[str, Any]) -> None:
 
 def test_custom_metrics_alone_have_no_pace_to_warn_of() -> None:
     assert told(metrics=[METRIC], pollingInterval="10m", prediction={"mode": "Off"}) == []
+
+
+def test_queries_of_providers_are_judged_like_all_others() -> None:
+    providers = [{"name": "a"}, {"name": "b", "rateLimitedRatio": {"query": "max(r)"}}]
+    parsed = parse_spec({"scaleTargetRef": {"name": "x"}, "limits": {"providers": providers}})
+    path = ("spec", "limits", "providers", 1, "rateLimitedRatio", "query")
+    assert list(pitfalls.queries_of(parsed)) == [(path, "max(r)")]

@@ -87,6 +87,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"gates": [GATE | {"below": "9%"}]}, "spec.gates[0]: set exactly one of above and below"),
     (
+        {"limits": {"budget": {"replicaHourCost": "1", "soft": "2k", "hard": 120}}},
+        "spec.limits.budget: soft must not exceed hard: growth is slowed first and ended then",
+    ),
+    (
         {"fallback": {"behavior": "Static"}},
         "spec.fallback: behavior Static and AtLeast need replicas: set fallback.replicas",
     ),

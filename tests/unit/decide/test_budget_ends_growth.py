@@ -57,6 +57,13 @@ def test_growth_beyond_the_soft_limit_is_a_tenth_each_five_minutes() -> None:
     assert after(160, last_up=NOON - 300 * SECOND) == (22, "BudgetStrained")
 
 
+def test_growth_by_less_than_a_tenth_is_not_slowed() -> None:
+    spec = policy(demand=FAST, limits={"budget": PLAN})
+    shown = seen(replicas=20, active_requests=58.0)  # 82.9 slots: 21 replicas
+    decision = decide(spec, shown, spent(160))
+    assert (decision.replicas, decision.reason) == (21, "Demand")
+
+
 def test_growth_ends_at_the_hard_limit() -> None:
     assert after(240) == (20, "BudgetExhausted")
 

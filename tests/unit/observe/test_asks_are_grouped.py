@@ -178,3 +178,33 @@ def test_each_server_has_a_plan_of_its_own() -> None:
     plans = asks.plan(wants)
     assert set(plans) == {Server(), Server("http://thanos:9090")}
     assert {len(plan.grouped) for plan in plans.values()} == {7}
+
+
+def refusals_of(**signal: Any) -> asks.Want:
+    provider = {"name": "openai", "rateLimitedRatio": signal}
+    return asks.wants_of(policy(limits={"providers": [provider]})).providers["openai"]
+
+
+def test_refusals_are_those_of_the_provider_among_all_calls_of_the_runtime() -> None:
+    source = refusals_of().source
+    assert isinstance(source, Ratio)
+    counted = "agent_llm_responses_total"
+    refused = 'provider="openai",outcome="rate_limited"'
+    assert f"{counted}{{{refused}}}[1m]" in source.part.query
+    assert f'{counted}{{provider="openai"}}[1m]' in source.whole.query
+    assert "sum by (namespace, agent)" in source.whole.query
+
+
+def test_refusals_of_many_policies_are_two_queries() -> None:
+    spec = {"limits": {"providers": [{"name": "openai"}]}}
+    assert queries_of(spec, policies=9) == queries_of({}, policies=9) + 2
+
+
+def test_refusals_come_from_a_query_or_a_gauge_where_the_policy_says_so() -> None:
+    assert refusals_of(query="max(r)", emptyResult="Zero") == asks.Want(
+        Custom("max(r)", promql.shape_of("max(r)")), EmptyResult.ZERO
+    )
+    gauge = refusals_of(metric="proxy_rejected_ratio").source
+    assert isinstance(gauge, Grouped)
+    assert gauge.kind is Kind.SHARE
+    assert 'proxy_rejected_ratio{provider="openai"}' in gauge.query

@@ -2,14 +2,17 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from io import StringIO
 
 from hypothesis import given
+from rich.console import Console
 
 from agentscaler.api.status import LimitsStatus, PolicyStatus
+from agentscaler.cli import explain
 from agentscaler.decide.decision import Memory
 from agentscaler.decide.engine import decide
 from agentscaler.decide.limits import Ceiling, Learned, Spend, Still
-from agentscaler.report import limits, status
+from agentscaler.report import account, limits, status, story
 from tests.unit.decide import worlds
 from tests.unit.decide.worlds import LIMITS, NOON, OLD, policy, seen
 
@@ -71,6 +74,30 @@ def test_damaged_record_is_dropped() -> None:
     raw = {"limits": {"budget": {"since": "yesterday", "asOf": "now"}}}
     assert status.parse_status(raw).limits is None
     assert limits.recalled(LimitsStatus(), None) == Learned()
+
+
+def test_story_and_explanation_tell_what_is_known() -> None:
+    known = Learned(
+        ceilings=(Ceiling("openai", 8, 1, NOON),),
+        spend=Spend(NOON - timedelta(hours=12), 40.0, NOON),
+        still=Still(3.0, NOON, phantom=True),
+    )
+    decision = replace(decide(SPEC, seen(), OLD), memory=Memory(limits=known))
+    told = PolicyStatus(limits=limits.written(SPEC, decision))
+    lines = (
+        "Limit: provider openai takes the calls of 8 replicas, as was learned until "
+        "2026-03-02 12:00:00Z.",
+        f"Budget: 20.00 spent from 2026-03-02 00:00:00Z to 2026-03-02 12:00:00Z, "
+        f"{20 + decision.replicas * 6:.2f} at the end of the window if the count stays.",
+        "Phantoms: 3 requests in service since 2026-03-02 12:00:00Z do not count.",
+    )
+    assert story.tell(told) == lines
+    body = {"metadata": {"name": "a", "namespace": "b"}, "status": status.dump(told)}
+    account_of = account.of(body)
+    assert account_of["limits"]["told"] == list(lines)
+    console = Console(width=200, record=True, file=StringIO())
+    console.print(explain.render(account_of))
+    assert lines[0] in console.export_text()
 
 
 def test_mere_suspicion_is_not_recorded() -> None:

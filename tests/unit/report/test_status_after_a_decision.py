@@ -11,7 +11,7 @@ from agentscaler.api.signals import SignalName
 from agentscaler.api.status import ConditionStatus, ConditionType, Outcome, PolicyStatus, Reason
 from agentscaler.decide.decision import Memory
 from agentscaler.decide.snapshot import Missing, Replicas, Why
-from agentscaler.report import composing, conditions, history, troubles
+from agentscaler.report import composing, conditions, history, readings, troubles
 from agentscaler.report.composing import Facts
 from tests.unit.report.scenes import (
     BUSY,
@@ -204,6 +204,29 @@ def test_gate_that_cannot_be_read_is_told_to_be_open() -> None:
     assert of(status, ConditionType.METRICS_AVAILABLE) == ("False", Reason.METRICS_MISSING)
     assert status.missing == {"gate/database": "no series"}
     assert status.message.endswith("It counts as open meanwhile.")
+
+
+@pytest.mark.parametrize("gated", [False, True], ids=["alone", "with a gate"])
+def test_provider_that_cannot_be_read_is_told_to_keep_its_ceiling(gated: bool) -> None:
+    gates = [{"name": "database", "query": "x", "above": "90%"}] if gated else []
+    spec = policy(gates=gates, limits={"providers": [{"name": "openai"}]})
+    lost = Missing(Why.EMPTY, "no series")
+    blind = seen(gates={"database": lost} if gated else {})
+    blind = replace(blind, providers={"openai": lost})
+    status = composing.decided(NEW, spec, blind, decided(spec, blind), FACTS)
+    assert status.missing["provider/openai"] == "no series"
+    open_too = "It counts as open meanwhile. " if gated else ""
+    assert status.message.endswith(f"{open_too}Its ceiling stays as it is meanwhile.")
+
+
+def test_provider_that_refuses_is_told_with_its_share_and_cure() -> None:
+    spec = policy(limits={"providers": [{"name": "openai"}]})
+    snapshot = replace(seen(), providers={"openai": 0.125})
+    status = composing.decided(NEW, spec, snapshot, decided(spec, snapshot), FACTS)
+    assert of(status, ConditionType.SCALING_LIMITED) == ("True", "ProviderLimited")
+    assert status.signals["provider/openai"] == "12.5%"
+    assert "12.5% of calls refused by openai" in readings.told(status.signals)
+    assert readings.meaning("provider/openai") == "of calls refused"
 
 
 def test_metric_named_like_a_signal_is_told_apart() -> None:

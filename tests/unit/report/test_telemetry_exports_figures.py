@@ -9,7 +9,13 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from agentscaler.api.signals import SignalName
-from agentscaler.api.status import Outcome, PolicyStatus
+from agentscaler.api.status import (
+    BudgetStatus,
+    CeilingStatus,
+    LimitsStatus,
+    Outcome,
+    PolicyStatus,
+)
 from agentscaler.decide.snapshot import Missing, Why
 from agentscaler.report import composing, figures, troubles
 from agentscaler.report.telemetry import Telemetry
@@ -62,6 +68,22 @@ def test_proposal_is_the_decision_where_nothing_limits_it() -> None:
     status = composing.decided(PolicyStatus(), broad, seen(), decided(broad, seen()), FACTS)
     record = figures.of(status)
     assert record.proposed == record.desired
+
+
+def test_limits_are_exported_by_provider_and_as_money() -> None:
+    known = LimitsStatus(
+        ceilings=(CeilingStatus(provider="openai", replicas=8, step=1, since=NOON),),
+        budget=BudgetStatus(since=NOON, as_of=NOON, spent="20.00", projected="44.00"),
+    )
+    telemetry = Telemetry("0.1.0")
+    telemetry.note("agents", "research-agent", PolicyStatus(limits=known))
+    families = exported(telemetry)
+    ceilings = families["agentscaler_policy_provider_ceiling_replicas"]
+    assert samples(ceilings, "provider") == {"openai": 8}
+    assert samples(families["agentscaler_policy_budget_cost"], "state") == {
+        "spent": 20,
+        "projected": 44,
+    }
 
 
 def test_policy_that_is_gone_has_no_series() -> None:

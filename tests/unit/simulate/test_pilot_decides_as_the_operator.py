@@ -100,6 +100,19 @@ def test_own_metrics_and_gates_are_taken_by_name() -> None:
     assert flight.decide(15, closed_gate, current=4, ready=4).reason == "GateClosed"
 
 
+def test_share_of_refused_calls_is_taken_for_all_providers_or_by_name() -> None:
+    limits = {"providers": [{"name": "openai"}, {"name": "own"}]}
+    for refused in (
+        {"rateLimitedRatio": 0.3},
+        {"rateLimitedRatio": 0.0, "providers.own": 0.3},
+        {"providers.openai": 0.3},
+    ):
+        decision = Pilot(spec(limits=limits)).decide(0, {**FLOOD, **refused}, current=4, ready=4)
+        assert (decision.replicas, decision.reason) == (4, "ProviderLimited")
+    free = Pilot(spec(limits=limits)).decide(0, FLOOD, current=4, ready=4)
+    assert free.replicas == 8
+
+
 def test_cooldown_runs_from_the_decision_that_was_followed() -> None:
     flight = Pilot(spec(threshold={"scaleUp": {"step": 1, "cooldown": "60s"}}))
     assert flight.decide(0, FLOOD, current=2, ready=2).replicas == 3
