@@ -103,6 +103,10 @@ audit: $(READY)  ## Ask for known vulnerabilities of what the image installs (ne
 	VIRTUAL_ENV=$(VENV) $(BIN)/uvx --quiet --from pip-audit==2.10.1 pip-audit --strict --require-hashes --disable-pip \
 	  -r requirements-image.lock
 
+.PHONY: bench-quality
+bench-quality: $(READY)  ## Compare decisions with other autoscalers and an oracle (ARGS='--days 2 --world all')
+	@$(BIN)/python -m tests.benchmarks.quality $(ARGS)
+
 .PHONY: crds
 crds: $(READY)  ## Write the CRD anew, for kubectl and for the chart
 	$(BIN)/agentscaler crds > crds/.new && mv crds/.new crds/agentscalingpolicies.yaml

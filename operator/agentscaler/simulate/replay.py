@@ -13,7 +13,8 @@ import numpy as np
 
 from agentscaler.simulate.cluster import Cluster, start_delays
 from agentscaler.simulate.past import Past
-from agentscaler.simulate.plant import Plant
+from agentscaler.simulate.plant import UNLIMITED, Plant
+from agentscaler.simulate.provider import Provider
 from agentscaler.simulate.scalers import Scaler, Sight
 from agentscaler.simulate.scraping import Scraper
 from agentscaler.simulate.workload import Request, chance
@@ -76,11 +77,13 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is the same for all who are compared: the target of the wait, the polls, the chance."""
+    """What is the same for all who are compared: the wait, the polls, the provider, the chance."""
 
     wait_target: float = 5.0
     polling: float = 15.0
     seed: int = 1
+    scrape_every: float = SCRAPE_EVERY
+    provider: Provider = UNLIMITED
 
 
 class Replay:
@@ -89,7 +92,9 @@ class Replay:
     def __init__(self, past: Past, terms: Terms, *, replicas: int) -> None:
         self._past = past
         self._terms = terms
-        plant = Plant(past.slots, wait_target=terms.wait_target, start=past.start)
+        plant = Plant(
+            past.slots, wait_target=terms.wait_target, provider=terms.provider, start=past.start
+        )
         delays = start_delays(chance("starts", terms.seed), median=past.start_up)
         self._cluster = Cluster(plant, delays, ready=replicas)
         self._scraper = Scraper(self._cluster)
@@ -120,7 +125,7 @@ class Replay:
         while min(scrape, poll) < self._past.end:
             if scrape <= poll:
                 yield scrape, False
-                scrape += SCRAPE_EVERY
+                scrape += self._terms.scrape_every
             else:
                 yield poll, True
                 poll += self._terms.polling

@@ -1,0 +1,82 @@
+"""What may go wrong around a fleet: dear starts, lost and noisy metrics, outages, slow models."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Final
+
+from agentscaler.simulate.past import Past
+from agentscaler.simulate.provider import Provider
+from agentscaler.simulate.replay import Terms
+from agentscaler.simulate.scalers import Scaler, Sight
+from agentscaler.simulate.workload import chance
+
+HOUR: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One set of conditions; the defaults are the usual ones."""
+
+    slots: int = 4
+    start_up: float = 30.0
+    scrape_every: float = 15.0
+    noise: float = 0.0
+    lost: float = 0.0
+    outages: tuple[float, ...] = ()
+    most_calls: float | None = None
+    seed: int = 1
+
+    def terms(self) -> Terms:
+        """Give what the replay must know."""
+        provider = Provider() if self.most_calls is None else Provider(self.most_calls)
+        return Terms(seed=self.seed, scrape_every=self.scrape_every, provider=provider)
+
+    def befall(self, past: Past) -> Past:
+        """Hide the metrics for an hour from each outage on, at that share of the way."""
+        span = past.end - past.start
+        starts = [past.start + share * span for share in self.outages]
+        return replace(past, gaps=tuple((at, at + HOUR) for at in starts))
+
+    def between(self, scaler: Scaler) -> Scaler:
+        """Put the losses and the noise between the metrics and who reads them."""
+        if not self.noise and not self.lost:
+            return scaler
+        return Disturbed(scaler, self.noise, self.lost, chance("disturbed", self.seed))
+
+
+@dataclass(slots=True)
+class Disturbed:
+    """Shows each reading times a lognormal factor; a lost scrape leaves those before."""
+
+    inner: Scaler
+    noise: float
+    lost: float
+    rng: Random
+    _shown: Mapping[str, float | None] = field(default_factory=dict)
+
+    def decide(self, seen: Sight) -> int:
+        """Decide on what is left of the readings."""
+        if not self._shown or self.rng.random() >= self.lost:
+            self._shown = {name: self._blur(name, value) for name, value in seen.readings.items()}
+        return self.inner.decide(replace(seen, readings=self._shown))
+
+    def _blur(self, name: str, value: float | None) -> float | None:
+        # Slots are configured, not sampled.
+        if value is None or name == "capacity":
+            return value
+        return value * self.rng.lognormvariate(-(self.noise**2) / 2, self.noise)
+
+
+WORLDS: Final[Mapping[str, World]] = {
+    "usual": World(),
+    "other seed": World(seed=2),
+    "start-up twice as slow": World(start_up=60.0),
+    "scrape each 30 s": World(scrape_every=30.0),
+    "one slot": World(slots=1),
+    "16 slots": World(slots=16),
+    "30 % noise": World(noise=0.3),
+    "a tenth of the scrapes lost": World(lost=0.1),
+    "two outages of an hour": World(outages=(0.4, 0.7)),
+    "16 LLM calls at most": World(most_calls=16.0),
+}
