@@ -97,7 +97,8 @@ def _cost(past: Past, fleet: Counts, scored: int) -> float:
 def late_share(past: Past, fleet: Counts, scored: int, wait: float, allowed: float) -> float:
     """Serve all requests with a pool that follows the schedule; 1 once too many were late."""
     pool = _Pool(past, STEP * scored, wait)
-    edges = np.searchsorted(past.at - past.start, STEP * np.arange(len(fleet) + 1)).tolist()
+    steps = STEP * np.arange(len(fleet) + 1)
+    edges: list[int] = np.searchsorted(past.at - past.start, steps).tolist()
     judged = max(1, edges[-1] - edges[scored])
     for step, replicas in enumerate(fleet.tolist()):
         pool.serve(range(edges[step], edges[step + 1]), replicas * past.slots, STEP * step)
