@@ -22,7 +22,7 @@ from agentscaler.decide import (
     work,
 )
 from agentscaler.decide.decision import Decision, Memory, Step
-from agentscaler.decide.limits import Learned
+from agentscaler.decide.limits import UNLEARNED, Learned
 from agentscaler.decide.snapshot import Snapshot
 
 Stage: TypeAlias = Callable[[int, PolicySpec, Snapshot, Memory], Step | None]
@@ -99,6 +99,8 @@ def _remember(policy: PolicySpec, seen: Snapshot, memory: Memory, advice: int) -
 
 def _limits(policy: PolicySpec, seen: Snapshot, memory: Memory) -> Learned:
     known, current, plan = memory.limits, seen.replicas.current, policy.limits.budget
+    if not policy.limits.providers and plan is None:  # most policies: nothing else to follow
+        return UNLEARNED if known.still is None else Learned(still=known.still)
     grown = current - (current if known.replicas is None else known.replicas)
     return Learned(
         ceilings=providers.learned(policy, seen, memory),
