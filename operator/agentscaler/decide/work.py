@@ -26,17 +26,12 @@ _NO_CAPACITY = Missing(
 def signal(seen: Snapshot, name: SignalName) -> Reading:
     """Give the reading of a signal; a fleet of no replicas serves nothing."""
     reading = seen.signals.get(name, NOT_ASKED)
-    serves = name in {SignalName.ACTIVE_REQUESTS, SignalName.CAPACITY}
+    if not isinstance(reading, Missing) or seen.replicas.current > 0:
+        return reading  # asked for some twenty times a decision: the usual case comes first
     # Agents at zero replicas export nothing: an empty result is then the truth, not an outage.
     # With replicas asked for but none ready it may be an outage: a node that is cut off.
-    if (
-        serves
-        and seen.replicas.current == 0
-        and isinstance(reading, Missing)
-        and reading.why in {Why.EMPTY, Why.STALE}
-    ):
-        return 0.0
-    return reading
+    serves = name in {SignalName.ACTIVE_REQUESTS, SignalName.CAPACITY}
+    return 0.0 if serves and reading.why in {Why.EMPTY, Why.STALE} else reading
 
 
 def load(signals: Mapping[SignalName, Reading]) -> float | None:
