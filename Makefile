@@ -104,7 +104,7 @@ audit: $(READY)  ## Ask for known vulnerabilities of what the image installs (ne
 	  -r requirements-image.lock
 
 .PHONY: bench-quality
-bench-quality: $(READY)  ## Compare decisions with other autoscalers and an oracle (ARGS='--days 2 --world all')
+bench-quality: $(READY)  ## Compare decisions with other autoscalers and an oracle (ARGS='--days 2 --worlds --chart FILE.svg')
 	@$(BIN)/python -m tests.benchmarks.quality $(ARGS)
 
 .PHONY: crds

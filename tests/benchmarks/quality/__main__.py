@@ -1,12 +1,15 @@
 """Print how well fleets are scaled: ours, others, yardsticks: `make bench-quality`.
 
-Without a choice it runs all loads in the usual world, some ten minutes; `--world all` runs ours in
-every other world, too.
+Without a choice it runs all loads in the usual world, some ten minutes; `--worlds` runs ours in
+every other world, too. It fails if a goal is missed that could be judged.
 """
 
 import json
+import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from os import environ
 from pathlib import Path
 
 from rich.console import Console
@@ -14,68 +17,93 @@ from rich.progress import Progress
 
 from agentscaler.simulate.traces import BESIDE_CHECKOUT
 from tests.benchmarks.quality import loads, report
-from tests.benchmarks.quality.contest import Contest, Result
+from tests.benchmarks.quality.chart import draw
+from tests.benchmarks.quality.contest import USUAL_SHARE, Contest, Result
+from tests.benchmarks.quality.goals import USUAL, judge
 from tests.benchmarks.quality.loads import Cut
-from tests.benchmarks.quality.worlds import WORLDS, World
+from tests.benchmarks.quality.worlds import WORLDS
 
-USUAL = "usual"
+FOLDER = Path(environ.get("AGENTSCALER_TRACES") or BESIDE_CHECKOUT)
 
 
 def main() -> int:
-    """Run what was chosen; fail if a goal of the usual world is missed."""
+    """Run what was chosen."""
     options = _options()
-    chosen = list(WORLDS) if "all" in options.world else options.world
-    names = [name for name in loads.names(options.traces) if options.only in name]
+    names = [name for name in loads.names(options.traces) if _is_chosen(name, options.only)]
     worlds: dict[str, report.Results] = {}
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=len(chosen) * len(names))
-        for title in chosen:
+        task = progress.add_task("", total=len(options.world) * len(names))
+        for title in options.world:
             results: dict[str, list[Result]] = {}
             for name in names:
                 progress.update(task, description=f"{title}: {name}")
-                results[name] = _contest(name, WORLDS[title], options, plain=title == USUAL)
+                if found := list(_results(name, title, options)):
+                    results[name] = found
                 progress.advance(task)
             worlds[title] = results
-            if options.output == "markdown":
+            if options.output == "markdown" and results:
                 print(report.markdown(title, results), flush=True)
     if options.output == "json":
-        print(json.dumps(report.figures(worlds), indent=1))
-    return _judge(worlds)
+        print(json.dumps(report.figures(worlds, _commit()), indent=1))
+    if options.chart:
+        options.chart.write_text(draw(next(iter(worlds.values()))))
+    verdicts = list(judge(worlds))
+    print("", *verdicts, sep="\n", file=sys.stderr)
+    return 0 if all(each.is_met for each in verdicts) else 1
 
 
-def _contest(name: str, world: World, options: Namespace, *, plain: bool) -> list[Result]:
+def _results(name: str, title: str, options: Namespace) -> Iterator[Result]:
+    world = WORLDS[title]
     cut = Cut(days=options.days, requests=options.requests, seed=world.seed)
     past = loads.read(options.traces, name, cut, slots=world.slots, start_up=world.start_up)
+    if not world.suits(past):
+        return
     contest = Contest(past, world)
-    results = [contest.ours(json.loads(options.spec))]
-    if plain and not options.ours:
-        results += contest.peers(tuned=options.tuned)
-        results += contest.fixed()
-    return results
+    if options.tuned:
+        yield from contest.tuned()
+        return
+    yield contest.ours(json.loads(options.spec))
+    if title != USUAL or options.ours:
+        return
+    for share in options.share:
+        if share <= 1 and len(options.share) > 1:
+            yield contest.ours_at(share)
+    yield from contest.peers(options.share)
+    yield from contest.fixed()
+    yield from contest.yardsticks()
 
 
-def _judge(worlds: dict[str, report.Results]) -> int:
-    if USUAL not in worlds:
-        return 0
-    verdicts = list(report.goals(worlds[USUAL]))
-    for told, is_met in verdicts:
-        print(f"{'met' if is_met else 'MISSED'}: {told}", file=sys.stderr)
-    return 0 if all(is_met for _, is_met in verdicts) else 1
+def _is_chosen(name: str, parts: list[str]) -> bool:
+    return not parts or any(part in name for part in parts)
+
+
+def _commit() -> str:
+    """Tell what was measured; "unknown" outside of a checkout."""
+    told = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+    )
+    return told.stdout.strip() or "unknown"
 
 
 def _options() -> Namespace:
     parser = ArgumentParser(prog="python -m tests.benchmarks.quality", description=__doc__)
-    parser.add_argument("--traces", type=Path, default=Path(BESIDE_CHECKOUT), help="their folder")
-    parser.add_argument("--only", default="", help="only the loads with this in their name")
-    parser.add_argument("--world", action="append", choices=[*WORLDS, "all"], help="default: usual")
-    parser.add_argument("--days", type=float, default=14.0, help="serve at most the first days")
-    parser.add_argument("--requests", type=int, default=1_000_000, help="thin each load to these")
-    parser.add_argument("--ours", action="store_true", help="leave the others out")
-    parser.add_argument("--tuned", action="store_true", help="others: the leanest that holds 99 %%")
-    parser.add_argument("--spec", default="{}", help="settings of ours, as JSON")
-    parser.add_argument("--output", choices=["markdown", "json"], default="markdown")
+    add = parser.add_argument
+    add("--traces", type=Path, default=FOLDER, help="their folder; also AGENTSCALER_TRACES")
+    add("--only", nargs="+", default=[], help="only the loads with one of these in their name")
+    add("--world", action="append", choices=[*WORLDS, "all"], help="default: usual")
+    add("--worlds", action="store_true", help="as --world all")
+    add("--days", type=float, default=14.0, help="serve at most the first days")
+    add("--requests", type=int, default=1_000_000, help="thin each load to these")
+    add("--ours", action="store_true", help="leave the others out")
+    add("--share", type=float, nargs="+", default=[USUAL_SHARE], help="settings of the others")
+    add("--tuned", action="store_true", help="only the leanest settings that hold 99 %%")
+    add("--spec", default="{}", help="settings of ours, as JSON")
+    add("--output", choices=["markdown", "json"], default="markdown")
+    add("--chart", type=Path, help="also draw cost against attainment there, as SVG")
     options = parser.parse_args()
     options.world = options.world or [USUAL]
+    if options.worlds or "all" in options.world:
+        options.world = list(WORLDS)
     return options
 
 

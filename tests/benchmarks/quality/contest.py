@@ -1,7 +1,8 @@
 """Run who is compared on one load in one world, and set the cost against the oracle's."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil
 from typing import Any, Final
 
@@ -9,30 +10,43 @@ import numpy as np
 
 from agentscaler.simulate.past import Past
 from agentscaler.simulate.pilot import Pilot
-from agentscaler.simulate.replay import UNSCORED, Outcome, Replay
+from agentscaler.simulate.replay import UNSCORED, Moment, Outcome, Replay
 from agentscaler.simulate.scalers import Fixed, Piloted, Scaler
 from tests.benchmarks.quality import oracle
-from tests.benchmarks.quality.peers import PEERS, Make, thresholds
+from tests.benchmarks.quality.peers import PEERS, Make, WaitAsLatency, thresholds
 from tests.benchmarks.quality.worlds import World
 
 GOAL: Final = 0.99
 USUAL_SHARE: Final = 0.7
-OURS: Final = "agentscaler, defaults"
+OURS: Final = "agentscaler"
+DEFAULTS: Final = "defaults"
 _LEANEST: Final = 2.0
+_MOST_OF_OURS: Final = 1.0
 _HALVINGS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How one did; `cost` is a multiple of the oracle's replica-hours."""
+    """How one did; `cost` is a multiple of the oracle's replica-hours.
 
-    name: str
-    attainment: float
+    `wasted` is what was paid beyond the fleet that the provider can keep busy, as a share of the
+    rest; None where the provider has no limit. Yardsticks have no attainment of their own.
+    """
+
+    algorithm: str
+    variant: str
+    attainment: float | None
     cost: float
     replica_hours: float
-    scalings: int
-    flaps: int
+    scalings: int = 0
+    flaps: int = 0
     setting: float | None = None
+    wasted: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Give the line of the tables that it belongs to."""
+        return f"{self.algorithm}, {self.variant}" if self.variant else self.algorithm
 
 
 class Contest:
@@ -48,22 +62,39 @@ class Contest:
 
     def ours(self, further: dict[str, Any]) -> Result:
         """Let the production decision run with its defaults, but for what is given."""
-        spec = {"scaleTargetRef": {"name": "agent"}, "maxReplicas": self.most, **further}
-        return self._result(OURS, self.run(Piloted(Pilot(spec))))
+        variant = DEFAULTS if not further else "as given"
+        return self._result(OURS, variant, self.run(self._piloted(further)))
 
-    def peers(self, *, tuned: bool) -> Iterator[Result]:
-        """Let the others run: with the usual setting, or the leanest that reaches the goal."""
-        yield self._result("thresholds, latency as wait", self.run(thresholds(self.most)))
-        for name, make in PEERS.items():
-            if tuned:
-                yield self._leanest(name, make)
-            else:
-                outcome = self.run(self._make(make, USUAL_SHARE))
-                yield self._result(name, outcome, USUAL_SHARE)
+    def peers(self, shares: Sequence[float]) -> Iterator[Result]:
+        """Let the others run with each setting."""
+        written = thresholds(self.most)
+        yield self._result("thresholds", "as written", self.run(written))
+        as_wait = WaitAsLatency(thresholds(self.most))
+        yield self._result("thresholds", "latency as wait", self.run(as_wait))
+        for algorithm, make in PEERS.items():
+            for share in shares:
+                outcome = self.run(make(share, self.past.slots, self.most))
+                yield self._result(algorithm, f"{share:.0%}", outcome, share)
+
+    def ours_at(self, share: float) -> Result:
+        """Let the production decision run with another target utilization."""
+        return self._result(OURS, f"{share:.0%}", self.run(self._at(share, 0, 0)), share)
+
+    def tuned(self) -> Iterator[Result]:
+        """Let all run with the leanest setting that reaches the goal on this load."""
+        yield self._leanest(OURS, self._at, _MOST_OF_OURS)
+        for algorithm, make in PEERS.items():
+            yield self._leanest(algorithm, make, _LEANEST)
+
+    def yardsticks(self) -> Iterator[Result]:
+        """Tell what the oracle pays, and a fleet that is never idle."""
+        told = self.yardstick
+        yield Result("oracle", "", None, 1.0, told.oracle)
+        yield Result("floor", "", None, told.floor / told.oracle, told.floor)
 
     def fixed(self) -> Iterator[Result]:
         """Let a fleet of one size run: for the peak, and the smallest that reaches the goal."""
-        yield self._result("static, peak", self.run(Fixed(self.most)))
+        yield self._result("static", "peak", self.run(Fixed(self.most)))
         low, high = 1, self.most
         while low < high:
             size = (low + high) // 2
@@ -71,7 +102,7 @@ class Contest:
                 high = size
             else:
                 low = size + 1
-        yield self._result("static, least", self.run(Fixed(high)))
+        yield self._result("static", "least", self.run(Fixed(high)))
 
     def run(self, scaler: Scaler) -> Outcome:
         """Let one go through the past."""
@@ -79,28 +110,51 @@ class Contest:
         replay = Replay(self.past, self.world.terms(), replicas=first)
         return replay.run(self.world.between(scaler))
 
-    def _make(self, make: Make, share: float) -> Scaler:
-        return make(share, self.past.slots, self.most)
+    def _piloted(self, further: dict[str, Any]) -> Scaler:
+        spec = {"scaleTargetRef": {"name": "agent"}, "maxReplicas": self.most, **further}
+        return Piloted(Pilot(spec))
 
-    def _leanest(self, name: str, make: Make) -> Result:
-        low, high = 0.3, _LEANEST
+    def _at(self, share: float, _slots: int, _most: int) -> Scaler:
+        return self._piloted({"demand": {"targetUtilization": f"{share:.1%}"}})
+
+    def _leanest(self, algorithm: str, make: Make, leanest: float) -> Result:
+        low, high = 0.3, leanest
         best: Result | None = None
         for _ in range(_HALVINGS):
             share = (low + high) / 2
-            result = self._result(name, self.run(self._make(make, share)), share)
-            if result.attainment >= GOAL:
+            result = self._tried(algorithm, make, share)
+            if result.attainment is not None and result.attainment >= GOAL:
                 best, low = result, share
             else:
                 high = share
-        return best or self._result(name, self.run(self._make(make, low)), low)
+        return best or self._tried(algorithm, make, low)
 
-    def _result(self, name: str, outcome: Outcome, setting: float | None = None) -> Result:
+    def _tried(self, algorithm: str, make: Make, share: float) -> Result:
+        outcome = self.run(make(share, self.past.slots, self.most))
+        return self._result(algorithm, "tuned", outcome, share)
+
+    def _result(
+        self, algorithm: str, variant: str, outcome: Outcome, setting: float | None = None
+    ) -> Result:
+        useful = self.world.useful_replicas()
         return Result(
-            name,
+            algorithm,
+            variant,
             outcome.attainment,
             outcome.replica_hours / self.yardstick.oracle,
             outcome.replica_hours,
             outcome.scalings,
             outcome.flaps,
             setting,
+            None if useful is None else wasted(outcome.moments, useful),
         )
+
+
+def wasted(moments: Sequence[Moment], useful: int) -> float:
+    """Tell what was paid beyond so many replicas, as a share of what was paid for these."""
+    total = beyond = 0.0
+    for before, after in pairwise(moments):
+        paid = after.paid - before.paid
+        total += paid
+        beyond += max(0.0, paid - useful * (after.at - before.at))
+    return beyond / (total - beyond)

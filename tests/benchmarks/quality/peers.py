@@ -17,6 +17,7 @@ _STABLE: Final = 60.0
 _PANIC_AT: Final = 2.0
 _RAY_UP: Final = 30.0
 _RAY_DOWN: Final = 600.0
+_RAY_LOOKS_BACK: Final = 30.0
 
 Make = Callable[[float, int, int], Scaler]
 """Makes a scaler from a share, the slots of a replica and the most replicas."""
@@ -25,6 +26,16 @@ Make = Callable[[float, int, int], Scaler]
 def _ongoing(seen: Sight) -> float | None:
     active, queued = seen.readings.get("activeRequests"), seen.readings.get("queueDepth")
     return None if active is None or queued is None else active + queued
+
+
+def _mean_since(
+    samples: deque[tuple[float, float]], since: float, newest: tuple[float, float]
+) -> float:
+    """Add a sample, forget those not after `since`, and give the mean of the rest."""
+    samples.append(newest)
+    while samples[0][0] <= since:
+        samples.popleft()
+    return sum(value for _, value in samples) / len(samples)
 
 
 @dataclass(slots=True)
@@ -42,10 +53,7 @@ class Knative:
         load = _ongoing(seen)
         if load is None:
             return seen.current
-        self._samples.append((seen.now, load))
-        while self._samples[0][0] <= seen.now - _STABLE:
-            self._samples.popleft()
-        mean = sum(each for _, each in self._samples) / len(self._samples)
+        mean = _mean_since(self._samples, seen.now - _STABLE, (seen.now, load))
         stable, newest = self._replicas(mean), self._replicas(load)
         if newest >= _PANIC_AT * max(seen.ready, 1):
             self._panic_since = seen.now
@@ -63,10 +71,11 @@ class Knative:
 
 @dataclass(slots=True)
 class RayServe:
-    """Ongoing requests per replica; a change must be wanted for 30 s up, for 10 minutes down."""
+    """Mean ongoing requests of 30 s; a change must be wanted for 30 s up, for 10 minutes down."""
 
     per_replica: float
     most: int
+    _samples: deque[tuple[float, float]] = field(default_factory=deque)
     _wanted_since: float | None = None
     _way: int = 0
 
@@ -75,7 +84,8 @@ class RayServe:
         load = _ongoing(seen)
         if load is None:
             return seen.current
-        wanted = min(max(ceil(round(load / self.per_replica, 6)), 1), self.most)
+        mean = _mean_since(self._samples, seen.now - _RAY_LOOKS_BACK, (seen.now, load))
+        wanted = min(max(ceil(round(mean / self.per_replica, 6)), 1), self.most)
         way = (wanted > seen.current) - (wanted < seen.current)
         if way != self._way or self._wanted_since is None:
             self._way, self._wanted_since = way, seen.now
@@ -115,9 +125,9 @@ def _ray(share: float, slots: int, most: int) -> Scaler:
 
 
 def thresholds(most: int) -> Scaler:
-    """Give the product's own threshold strategy, with its defaults."""
+    """Give the product's own threshold strategy, with its defaults, as it is written."""
     spec = {"scaleTargetRef": {"name": "agent"}, "maxReplicas": most, "threshold": {}}
-    return WaitAsLatency(Piloted(Pilot(spec)))
+    return Piloted(Pilot(spec))
 
 
 PEERS: Final[Mapping[str, Make]] = {

@@ -2,16 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import ceil
 from random import Random
 from typing import Final
 
+import numpy as np
+
 from agentscaler.simulate.past import Past
-from agentscaler.simulate.provider import Provider
+from agentscaler.simulate.provider import LLM_SHARE, Provider
 from agentscaler.simulate.replay import Terms
 from agentscaler.simulate.scalers import Scaler, Sight
 from agentscaler.simulate.workload import chance
 
 HOUR: Final = 3600.0
+DAY: Final = 24 * HOUR
+_APART: Final = 12
+"""Hours between two outages, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +29,7 @@ class World:
     scrape_every: float = 15.0
     noise: float = 0.0
     lost: float = 0.0
-    outages: tuple[float, ...] = ()
+    outages: int = 0
     most_calls: float | None = None
     seed: int = 1
 
@@ -32,17 +38,39 @@ class World:
         provider = Provider() if self.most_calls is None else Provider(self.most_calls)
         return Terms(seed=self.seed, scrape_every=self.scrape_every, provider=provider)
 
-    def befall(self, past: Past) -> Past:
-        """Hide the metrics for an hour from each outage on, at that share of the way."""
+    def suits(self, past: Past) -> bool:
+        """Tell whether a load says something here: long enough, and not hopeless."""
         span = past.end - past.start
-        starts = [past.start + share * span for share in self.outages]
-        return replace(past, gaps=tuple((at, at + HOUR) for at in starts))
+        if self.most_calls is not None:
+            return LLM_SHARE * float(past.work.sum()) / span <= self.most_calls
+        return not self.outages or span >= DAY
+
+    def useful_replicas(self) -> int | None:
+        """Tell the fleet that keeps the provider at its limit; None where it has none."""
+        return None if self.most_calls is None else ceil(self.most_calls / LLM_SHARE / self.slots)
+
+    def befall(self, past: Past) -> Past:
+        """Hide the metrics for an hour where the load rises most, as often as there are outages."""
+        return replace(past, gaps=tuple((at, at + HOUR) for at in rises(past, self.outages)))
 
     def between(self, scaler: Scaler) -> Scaler:
         """Put the losses and the noise between the metrics and who reads them."""
         if not self.noise and not self.lost:
             return scaler
         return Disturbed(scaler, self.noise, self.lost, chance("disturbed", self.seed))
+
+
+def rises(past: Past, most: int) -> list[float]:
+    """Find the moments from which the work of three hours exceeds that before by most."""
+    hours = np.bincount(((past.at - past.start) // HOUR).astype(np.int64), weights=past.work)
+    if len(hours) < _APART:
+        return []
+    around = np.convolve(hours, (1.0, 1.0, 1.0, -1.0, -1.0, -1.0), "valid")
+    found: list[int] = []
+    for place in np.argsort(-around, kind="stable").tolist():
+        if len(found) < most and all(abs(place - other) >= _APART for other in found):
+            found.append(place)
+    return [past.start + (place + 3) * HOUR for place in sorted(found)]
 
 
 @dataclass(slots=True)
@@ -77,6 +105,6 @@ WORLDS: Final[Mapping[str, World]] = {
     "16 slots": World(slots=16),
     "30 % noise": World(noise=0.3),
     "a tenth of the scrapes lost": World(lost=0.1),
-    "two outages of an hour": World(outages=(0.4, 0.7)),
+    "two outages of an hour": World(outages=2),
     "16 LLM calls at most": World(most_calls=16.0),
 }

@@ -7,8 +7,8 @@ from agentscaler.simulate.past import Past
 from agentscaler.simulate.scalers import Sight
 from agentscaler.simulate.workload import chance
 from tests.benchmarks.quality import oracle
-from tests.benchmarks.quality.peers import Knative, RayServe
-from tests.benchmarks.quality.worlds import Disturbed
+from tests.benchmarks.quality.peers import PEERS, Knative, RayServe, WaitAsLatency, thresholds
+from tests.benchmarks.quality.worlds import HOUR, Disturbed, World, rises
 
 
 def a_past(at: list[float], work: list[float], end: float) -> Past:
@@ -54,8 +54,48 @@ def test_ray_serve_changes_only_what_was_wanted_without_a_break() -> None:
     peer = RayServe(per_replica=1.0, most=50)
     wishes = [peer.decide(sight(now, 9, current=3)) for now in (0.0, 15.0, 30.0)]
     assert wishes == [3, 3, 9]
-    assert peer.decide(sight(45.0, 2, current=9)) == 9
+    assert peer.decide(sight(45.0, 2, current=9)) == 9  # mean of two samples 5.5: down is wanted
     assert peer.decide(sight(645.0, 2, current=9)) == 2
+
+
+def test_knative_follows_the_mean_of_a_minute_and_halves_at_most() -> None:
+    peer = Knative(per_replica=2.0, most=50)
+    assert peer.decide(sight(0.0, 12, current=10)) == 6  # 12 / 2
+    assert peer.decide(sight(15.0, 8, current=6)) == 5  # mean 10
+    assert peer.decide(sight(100.0, 0, current=5)) == 2  # the mean is 0, but half of 5 stays
+
+
+def test_keda_wishes_a_replica_for_so_many_in_service_and_waiting() -> None:
+    keda = PEERS["KEDA on queue + active"](0.5, 4, 50)
+    seen = Sight(0.0, {"activeRequests": 8.0, "queueDepth": 3.0}, 2, 2, 0)
+    assert keda.decide(seen) == 6  # 11 / (0.5 x 4) = 5.5; four more than two are allowed
+
+
+def test_hpa_keeps_a_fleet_for_five_minutes_after_the_last_need() -> None:
+    hpa = PEERS["HPA on utilization"](0.5, 4, 50)
+
+    def at(now: float, active: float, current: int) -> int:
+        readings = {"activeRequests": active, "capacity": 4.0 * current}
+        return hpa.decide(Sight(now, readings, current, current, 0))
+
+    assert at(0.0, 8.0, 2) == 4  # all busy: twice as many for a half
+    assert at(15.0, 2.0, 4) == 4
+    assert at(299.0, 2.0, 4) == 4
+    assert at(301.0, 2.0, 4) == 1
+
+
+def test_thresholds_as_written_take_a_slow_model_for_a_small_fleet() -> None:
+    readings = {
+        "activeRequests": 4.0,
+        "queueDepth": 0.0,
+        "capacity": 8.0,
+        "latencySeconds": 20.0,
+        "waitSeconds": 0.0,
+        "errorRatio": 0.0,
+    }
+    seen = Sight(0.0, readings, 2, 2, 0)
+    assert thresholds(50).decide(seen) == 4
+    assert WaitAsLatency(thresholds(50)).decide(seen) == 2
 
 
 def test_a_lost_scrape_leaves_the_readings_before() -> None:
@@ -68,3 +108,23 @@ def test_noise_keeps_the_mean_of_what_is_read() -> None:
     seen = [scaler.decide(sight(float(at), 1000, current=1)) for at in range(2000)]
     assert np.mean(seen) == pytest.approx(1000, rel=0.03)
     assert np.std(seen) == pytest.approx(305, rel=0.1)
+
+
+def test_outages_begin_where_the_work_rises_most() -> None:
+    hours = [1, 1, 1, 1, 1, 9, 9, 9, 1, 1] + 14 * [1] + [1, 1, 1, 5, 5, 5, 1, 1]
+    at = [hour * HOUR + 60.0 * number for hour, many in enumerate(hours) for number in range(many)]
+    past = a_past(at, [10.0] * len(at), len(hours) * HOUR)
+    assert rises(past, 2) == [5 * HOUR, 27 * HOUR]
+    assert World(outages=2).befall(past).gaps == (
+        (5 * HOUR, 6 * HOUR),
+        (27 * HOUR, 28 * HOUR),
+    )
+
+
+def test_worlds_leave_out_loads_that_say_nothing_there() -> None:
+    short = a_past([0.0], [10.0], HOUR)
+    assert not World(outages=2).suits(short)
+    assert World().suits(short)
+    full = a_past(np.arange(0.0, HOUR).tolist(), [20.0] * 3600, HOUR)  # 16 calls on average
+    assert World(most_calls=16.0).suits(full)
+    assert not World(most_calls=15.9).suits(full)
