@@ -286,7 +286,7 @@ def test_defaults_are_filled_in_only_where_an_object_was_written(installed: Bed)
     assert (stored["minReplicas"], stored["maxReplicas"], stored["mode"]) == (1, 10, "Auto")
     assert stored["pollingInterval"] == "15s"
     assert stored["demand"] == {
-        "targetUtilization": "70%",
+        "targetUtilization": "100%",
         "drainBacklogWithin": "1m",
         "spare": 0,
     }

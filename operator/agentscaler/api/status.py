@@ -255,6 +255,11 @@ class PolicyStatus(_Part):
     slots_per_replica: Figure = Field(
         "", description="Requests that one replica serves at once, as last seen."
     )
+    reserve: Figure = Field(
+        "",
+        description="Room above the load that the wait target was found to need, in square roots "
+        "of the load.",
+    )
     decision: DecisionStatus | None = Field(None, description="The decision and why.")
     forecast: ForecastStatus | None = Field(None, description="What is expected.")
     candidate: CandidateStatus | None = Field(

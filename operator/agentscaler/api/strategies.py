@@ -59,7 +59,9 @@ class Demand(Model):
     """Size the fleet for the work: requests in flight and waiting, plus room for what may come."""
 
     target_utilization: Share = Field(
-        0.7, description="Share of the slots that should be busy once the work is spread."
+        1.0,
+        description="Largest share of the slots that may be busy once the work is spread. Room for "
+        "the wait target comes on top, learned from the waits; lower this for still more.",
     )
     wait: WaitTarget = Field(WaitTarget(), description="The service that the fleet is sized for.")
     drain_backlog_within: PositiveDuration = Field(

@@ -9,12 +9,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import isfinite
 from typing import Any
 
 from agentscaler import conventions
 from agentscaler.act.places import Kind, TargetKey
 from agentscaler.api.policy import Policy, parse_policy
 from agentscaler.api.status import PolicyStatus
+from agentscaler.decide import reserve
 from agentscaler.decide.decision import Memory
 from agentscaler.decide.leadtime import LeadTime
 from agentscaler.decide.limits import Learned
@@ -75,6 +77,7 @@ class Entry:
             last_up=recorded.last_scale_up_time,
             last_down=recorded.last_scale_down_time,
             slots_per_replica=_amount(recorded.slots_per_replica),
+            reserve=_reserve(recorded.reserve),
             limits=limits.recalled(recorded.limits, recorded.current_replicas),
         )
         self.lead_time = LeadTime(recorded=_span(recorded.lead_time))
@@ -251,3 +254,12 @@ def _amount(text: str) -> float | None:
         return parse_quantity(text) or None
     except ValueError:
         return None
+
+
+def _reserve(text: str) -> float | None:
+    """Read a recorded reserve, within what one can be; see `_span`."""
+    try:
+        found = float(text)
+    except ValueError:
+        return None
+    return min(max(found, reserve.LEAST), reserve.MOST) if isfinite(found) else None

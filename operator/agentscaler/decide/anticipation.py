@@ -2,7 +2,7 @@
 
 from agentscaler.api.policy import PolicySpec, PredictionMode
 from agentscaler.api.strategies import Demand, Threshold
-from agentscaler.decide import work
+from agentscaler.decide import demand, reserve, work
 from agentscaler.decide.decision import Memory, Step
 from agentscaler.decide.snapshot import Missing, Snapshot
 from agentscaler.forecast.outlook import Outlook
@@ -17,7 +17,8 @@ def anticipate(wanted: int, policy: PolicySpec, seen: Snapshot, memory: Memory) 
     each = work.slots_per_replica(policy, seen, memory)
     if isinstance(each, Missing):
         return None
-    needed = work.replicas_for(_slots(policy.sizing, outlook), each)
+    kept = reserve.present(seen, memory)
+    needed = work.replicas_for(_slots(policy.sizing, outlook, kept), each)
     said = (
         f"{outlook.expected:.1f} slots expected in {format_duration(outlook.lookahead)}, "
         f"at most {outlook.upper:.1f}, need {needed} replicas"
@@ -29,12 +30,14 @@ def anticipate(wanted: int, policy: PolicySpec, seen: Snapshot, memory: Memory) 
     return Step("forecast", wanted, max(wanted, needed), "Forecast", said)
 
 
-def _slots(sizing: Demand | Threshold, outlook: Outlook) -> float:
-    """Give the slots to be ready: for the upper load, or the expected one at the target share."""
-    return max(outlook.upper, outlook.expected / _target_share(sizing))
+def _slots(sizing: Demand | Threshold, outlook: Outlook, kept: float | None) -> float:
+    """Give the slots to be ready.
 
-
-def _target_share(sizing: Demand | Threshold) -> float:
-    if isinstance(sizing, Demand):
-        return sizing.target_utilization
-    return sizing.scale_up.utilization
+    With a learned reserve those that the upper load needs: the reserve learns how much of it is
+    too much. Else those of the upper load, or of the expected one at the target share.
+    """
+    if isinstance(sizing, Threshold):
+        return max(outlook.upper, outlook.expected / sizing.scale_up.utilization)
+    if kept is None:
+        return max(outlook.upper, outlook.expected / sizing.target_utilization)
+    return demand.slots_for(sizing, outlook.upper, None, kept)

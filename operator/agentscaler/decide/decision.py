@@ -53,8 +53,9 @@ class Memory:
     `last_up` and `last_down` are the last scalings that were carried out; they survive restarts.
     `failures` counts the decisions in a row that lacked a reading.
     `slots_per_replica` is the last capacity seen of one replica, for when no replica can tell,
-    and `ready` the number of ready replicas at the last decision. `limits` is what is known of
-    what the fleet may not outgrow.
+    and `ready` the number of ready replicas at the last decision. `reserve` is the room above the
+    load that the wait target was found to need, in square roots of the load (see `reserve`).
+    `limits` is what is known of what the fleet may not outgrow.
     """
 
     since: datetime | None = None
@@ -64,6 +65,7 @@ class Memory:
     failures: int = 0
     slots_per_replica: float | None = None
     ready: int | None = None
+    reserve: float | None = None
     limits: Learned = UNLEARNED
 
 

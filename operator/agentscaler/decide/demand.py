@@ -3,7 +3,7 @@
 from agentscaler.api.policy import PolicySpec
 from agentscaler.api.signals import LatencyMeaning, SignalName
 from agentscaler.api.strategies import Demand
-from agentscaler.decide import staffing, work
+from agentscaler.decide import reserve, staffing, work
 from agentscaler.decide.decision import Memory, Step
 from agentscaler.decide.snapshot import Missing, Snapshot
 
@@ -17,7 +17,9 @@ def size(wanted: int, policy: PolicySpec, seen: Snapshot, memory: Memory) -> Ste
     if isinstance(each, Missing):
         first = int(sum(_known_work(seen)) > 0)  # from zero, one replica has to show its slots
         return Step("demand", wanted, max(wanted, first), "CapacityUnknown", f"held: {each}")
-    return _proposal(wanted, demand, seen, each=each, note=_slow_model(policy, demand, seen))
+    kept = reserve.present(seen, memory)
+    note = _slow_model(policy, demand, seen)
+    return _proposal(wanted, demand, seen, each=each, kept=kept, note=note)
 
 
 def _known_work(seen: Snapshot) -> tuple[float, float]:
@@ -30,11 +32,13 @@ def _known_work(seen: Snapshot) -> tuple[float, float]:
     )
 
 
-def _proposal(wanted: int, demand: Demand, seen: Snapshot, *, each: float, note: str) -> Step:
+def _proposal(
+    wanted: int, demand: Demand, seen: Snapshot, *, each: float, kept: float | None, note: str
+) -> Step:
     known_active, known_queued = _known_work(seen)
     service = work.service_seconds(seen)
     load = known_active + known_queued * _urgency(demand, service)
-    slots = slots_for(demand, load, service)
+    slots = slots_for(demand, load, service, kept)
     needed = with_spare(demand, work.replicas_for(slots, each))
     busy, waiting = _say(seen, SignalName.ACTIVE_REQUESTS), _say(seen, SignalName.QUEUE_DEPTH)
     least = "" if _is_known(seen) else "at least "
@@ -61,10 +65,16 @@ def _room(needed: int, each: float) -> str:
     return f"a need above {needed * each:.4g} slots adds a replica"
 
 
-def slots_for(demand: Demand, load: float, service: float | None) -> float:
-    """Give the slots for a load: few wait too long, and no more than the target share is busy."""
-    patience = 0.0 if service is None else demand.wait.target.total_seconds() / service
-    few_wait = staffing.slots_for(load, round(patience, 2), demand.wait.attainment)
+def slots_for(demand: Demand, load: float, service: float | None, kept: float | None) -> float:
+    """Give the slots for a load: few wait too long, and no more than the target share is busy.
+
+    `kept` is the learned reserve; where nothing could be learned, queueing theory has to tell.
+    """
+    if kept is None:
+        patience = 0.0 if service is None else demand.wait.target.total_seconds() / service
+        few_wait = staffing.slots_for(load, round(patience, 2), demand.wait.attainment)
+    else:
+        few_wait = reserve.slots_for(load, kept)
     return max(few_wait, load / demand.target_utilization)
 
 

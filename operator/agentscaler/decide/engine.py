@@ -16,6 +16,7 @@ from agentscaler.decide import (
     phantoms,
     proposals,
     providers,
+    reserve,
     safety,
     thresholds,
     waking,
@@ -93,6 +94,7 @@ def _remember(policy: PolicySpec, seen: Snapshot, memory: Memory, advice: int) -
         failures=memory.failures + 1 if failed else 0,
         slots_per_replica=work.learned_slots(policy, seen, memory),
         ready=seen.replicas.ready,
+        reserve=reserve.learned(policy, seen, memory),
         limits=_limits(policy, seen, memory),
     )
 

@@ -81,6 +81,7 @@ def decided(
         last_update_time=_whole(seen.now),
         lead_time=old.lead_time if facts.lead_time is None else _seconds(facts.lead_time),
         slots_per_replica=old.slots_per_replica if slots is None else format_quantity(slots),
+        reserve=_reserve(old, decision),
         decision=_decision(old, decision),
         forecast=None if seen.outlook is None else _forecast(seen.outlook),
         candidate=facts.candidate,
@@ -91,6 +92,11 @@ def decided(
         conditions=judged,
         history=past,
     )
+
+
+def _reserve(old: PolicyStatus, decision: Decision) -> str:
+    reserve = decision.memory.reserve
+    return old.reserve if reserve is None else f"{reserve:.2f}"
 
 
 def ended(
@@ -157,6 +163,7 @@ def halted(
         last_update_time=_whole(now),
         lead_time=old.lead_time,
         slots_per_replica=old.slots_per_replica,
+        reserve=old.reserve,
         candidate=old.candidate,
         limits=old.limits,
         draining=old.draining,

@@ -31,7 +31,8 @@ POLICY: Final = "this policy"
 CANDIDATE: Final = "its candidate"
 RECORDED: Final = "what was run"
 _FIRST_MINUTES: Final = 600.0
-_USUAL: Final = Demand()
+_USUAL_SHARE: Final = 0.7
+"""The busy share of the slots that autoscalers on utilization are usually set to."""
 _SEARCHED: Final = 7
 """Fixed fleets tried at most: they halve the span between none and enough for the peak."""
 
@@ -124,7 +125,7 @@ class Backtest:
     def wait(self) -> WaitTarget:
         """Give the service that is scored."""
         sizing = self.parsed.sizing
-        return self.asked or (sizing if isinstance(sizing, Demand) else _USUAL).wait
+        return self.asked or (sizing if isinstance(sizing, Demand) else Demand()).wait
 
     @property
     def terms(self) -> Terms:
@@ -144,7 +145,7 @@ class Backtest:
 
     def _others(self) -> list[tuple[str, Scaler]]:
         spec, slots = self.parsed, self.past.slots
-        share = _USUAL.target_utilization
+        share = _USUAL_SHARE
         bounds = spec.min_replicas, spec.max_replicas
         plain = self._plain()
         work = share * slots
@@ -163,7 +164,7 @@ class Backtest:
         """Give the replicas to begin with: those there were, else enough for the first minutes."""
         if self.past.replicas:
             return self.past.replicas[0][1]
-        past, share = self.past, _USUAL.target_utilization
+        past, share = self.past, _USUAL_SHARE
         early = past.at < past.start + _FIRST_MINUTES
         busy = float(past.work[early].sum()) / _FIRST_MINUTES
         return max(1, ceil(busy / share / past.slots))

@@ -15,7 +15,7 @@ class Knob(NamedTuple):
 
 
 _DEMAND: Final = (
-    Knob(("demand", "targetUtilization"), ("60%", "70%", "80%", "90%", "95%")),
+    Knob(("demand", "targetUtilization"), ("60%", "70%", "80%", "90%", "100%")),
     Knob(("demand", "scaleDown", "cooldown"), ("60s", "2m", "5m", "10m", "15m")),
     Knob(("demand", "wait", "attainment"), ("90%", "95%", "99%", "99.7%")),
     Knob(("demand", "drainBacklogWithin"), ("15s", "30s", "60s", "2m")),

@@ -59,7 +59,7 @@ def test_growth_beyond_the_soft_limit_is_a_tenth_each_five_minutes() -> None:
 
 def test_growth_by_less_than_a_tenth_is_not_slowed() -> None:
     spec = policy(demand=FAST, limits={"budget": PLAN})
-    shown = seen(replicas=20, active_requests=58.0)  # 82.9 slots: 21 replicas
+    shown = seen(replicas=20, active_requests=84.0, wait=0.0)  # 21 replicas of 4 slots
     decision = decide(spec, shown, spent(160))
     assert (decision.replicas, decision.reason) == (21, "Demand")
 

@@ -14,7 +14,8 @@ EMPTY = Missing(Why.EMPTY, "no series")
 
 
 def test_busy_fleet_grows_to_the_target_utilization() -> None:
-    decision = decide(policy(), seen(active_requests=100.0, replicas=30), OLD)
+    spec = policy(demand={"targetUtilization": "70%"})
+    decision = decide(spec, seen(active_requests=100.0, replicas=30), OLD)
     # 100 busy slots at 70 % are 142.9 slots, which beats the room for chance (123 slots).
     assert decision.steps[0].after == 36
     assert decision.reason == "Demand"

@@ -13,9 +13,15 @@ RAMP = outlook(26.0, expected=20.0)
 
 def test_trusted_forecast_raises() -> None:
     decision = decide(policy(), seen(outlook=RAMP), OLD)
-    # 20 expected slots at 70 % are 28.6, more than the 26 of the quantile: 8 replicas of 4 slots.
-    assert (decision.replicas, decision.reason) == (8, "Forecast")
+    # 26 slots of the quantile, more than the 20 expected ones: 7 replicas of 4 slots.
+    assert (decision.replicas, decision.reason) == (7, "Forecast")
     assert "20.0 slots expected in 1m, at most 26.0" in decision.message
+
+
+def test_expected_load_is_spread_to_the_target_utilization() -> None:
+    spec = policy(demand={"targetUtilization": "70%"})
+    # 20 expected slots at 70 % are 28.6, more than the 26 of the quantile.
+    assert decide(spec, seen(outlook=RAMP), OLD).replicas == 8
 
 
 def test_forecast_never_lowers() -> None:

@@ -45,9 +45,9 @@ def test_restart_holds_for_a_whole_window() -> None:
 
 
 def test_growth_is_limited_to_the_step() -> None:
-    decision = decide(policy(), seen(active_requests=200.0), OLD)
+    decision = decide(policy(), seen(active_requests=200.0, wait=0.0), OLD)
     assert (decision.replicas, decision.reason) == (8, "StepLimited")
-    assert decision.hint == "would be 72 without demand.scaleUp.maxStep"
+    assert decision.hint == "would be 50 without demand.scaleUp.maxStep"
 
 
 @pytest.mark.parametrize(("step", "left"), [("25%", 7), (1, 9), ("1%", 9)])

@@ -193,5 +193,6 @@ def memories(draw: st.DrawFn, now: datetime) -> Memory:
         failures=draw(st.integers(0, 5)),
         slots_per_replica=draw(st.sampled_from([None, 1.0, 4.0])),
         ready=draw(st.sampled_from([None, 0, 4])),
+        reserve=draw(st.none() | st.floats(-0.5, 4)),
         limits=draw(known_limits(now)),
     )
