@@ -65,9 +65,8 @@ def _results(name: str, title: str, options: Namespace) -> Iterator[Result]:
     yield contest.ours(json.loads(options.spec))
     if title != USUAL or options.ours:
         return
-    for share in options.share:
-        if share <= 1 and len(options.share) > 1:
-            yield contest.ours_at(share)
+    for attainment in options.attainment:
+        yield contest.ours_asked(attainment)
     yield from contest.peers(options.share)
     yield from contest.fixed()
     yield from contest.yardsticks()
@@ -96,6 +95,7 @@ def _options() -> Namespace:
     add("--requests", type=int, default=1_000_000, help="thin each load to these")
     add("--ours", action="store_true", help="leave the others out")
     add("--share", type=float, nargs="+", default=[USUAL_SHARE], help="settings of the others")
+    add("--attainment", type=float, nargs="+", default=[], help="further settings of ours")
     add("--tuned", action="store_true", help="only the leanest settings that hold 99 %%")
     add("--spec", default="{}", help="settings of ours, as JSON")
     add("--output", choices=["markdown", "json"], default="markdown")

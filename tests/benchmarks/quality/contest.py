@@ -1,7 +1,8 @@
 """Run who is compared on one load in one world, and set the cost against the oracle's."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from math import ceil
 from typing import Any, Final
@@ -20,8 +21,8 @@ GOAL: Final = 0.99
 USUAL_SHARE: Final = 0.7
 OURS: Final = "agentscaler"
 DEFAULTS: Final = "defaults"
-_LEANEST: Final = 2.0
-_MOST_OF_OURS: Final = 1.0
+_SHARES: Final = (0.3, 2.0)
+_LATE: Final = (0.001, 0.05)
 _HALVINGS: Final = 6
 
 
@@ -73,18 +74,19 @@ class Contest:
         yield self._result("thresholds", "latency as wait", self.run(as_wait))
         for algorithm, make in PEERS.items():
             for share in shares:
-                outcome = self.run(make(share, self.past.slots, self.most))
+                outcome = self.run(self._made(make, share))
                 yield self._result(algorithm, f"{share:.0%}", outcome, share)
 
-    def ours_at(self, share: float) -> Result:
-        """Let the production decision run with another target utilization."""
-        return self._result(OURS, f"{share:.0%}", self.run(self._at(share, 0, 0)), share)
+    def ours_asked(self, attainment: float) -> Result:
+        """Let the production decision run with another service to aim at."""
+        outcome = self.run(self._aiming(1 - attainment))
+        return self._result(OURS, f"aiming at {attainment:.1%}", outcome, attainment)
 
     def tuned(self) -> Iterator[Result]:
         """Let all run with the leanest setting that reaches the goal on this load."""
-        yield self._leanest(OURS, self._at, _MOST_OF_OURS)
+        yield self._leanest(OURS, self._aiming, _LATE)
         for algorithm, make in PEERS.items():
-            yield self._leanest(algorithm, make, _LEANEST)
+            yield self._leanest(algorithm, partial(self._made, make), _SHARES)
 
     def yardsticks(self) -> Iterator[Result]:
         """Tell what the oracle pays, and a fleet that is never idle."""
@@ -114,24 +116,26 @@ class Contest:
         spec = {"scaleTargetRef": {"name": "agent"}, "maxReplicas": self.most, **further}
         return Piloted(Pilot(spec))
 
-    def _at(self, share: float, _slots: int, _most: int) -> Scaler:
-        return self._piloted({"demand": {"targetUtilization": f"{share:.1%}"}})
+    def _aiming(self, late: float) -> Scaler:
+        return self._piloted({"demand": {"wait": {"attainment": f"{1 - late:.2%}"}}})
 
-    def _leanest(self, algorithm: str, make: Make, leanest: float) -> Result:
-        low, high = 0.3, leanest
+    def _made(self, make: Make, share: float) -> Scaler:
+        return make(share, self.past.slots, self.most)
+
+    def _leanest(
+        self, algorithm: str, make: Callable[[float], Scaler], span: tuple[float, float]
+    ) -> Result:
+        """Halve a span of settings, the leaner the higher; the lowest if none reaches the goal."""
+        low, high = span
         best: Result | None = None
         for _ in range(_HALVINGS):
-            share = (low + high) / 2
-            result = self._tried(algorithm, make, share)
+            setting = (low + high) / 2
+            result = self._result(algorithm, "tuned", self.run(make(setting)), setting)
             if result.attainment is not None and result.attainment >= GOAL:
-                best, low = result, share
+                best, low = result, setting
             else:
-                high = share
-        return best or self._tried(algorithm, make, low)
-
-    def _tried(self, algorithm: str, make: Make, share: float) -> Result:
-        outcome = self.run(make(share, self.past.slots, self.most))
-        return self._result(algorithm, "tuned", outcome, share)
+                high = setting
+        return best or self._result(algorithm, "tuned", self.run(make(low)), low)
 
     def _result(
         self, algorithm: str, variant: str, outcome: Outcome, setting: float | None = None

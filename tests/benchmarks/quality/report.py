@@ -44,7 +44,7 @@ def _cell(result: Result) -> str:
     if result.attainment is not None:
         told += f" at {result.attainment:.1%}"
     if result.variant == "tuned":
-        told += f" (share {result.setting:.2f})"
+        told += f" ({result.setting:.3g})"
     if result.wasted is not None:
         told += f", {result.wasted:.0%} for nothing"
     return told

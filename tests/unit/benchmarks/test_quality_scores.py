@@ -12,6 +12,7 @@ from tests.benchmarks.quality import report
 from tests.benchmarks.quality.chart import draw
 from tests.benchmarks.quality.contest import DEFAULTS, OURS, Contest, Result, wasted
 from tests.benchmarks.quality.goals import judge
+from tests.benchmarks.quality.peers import PEERS
 from tests.benchmarks.quality.worlds import World
 
 
@@ -59,6 +60,18 @@ def test_contest_scores_a_fixed_fleet_by_hand() -> None:
     assert oracle.cost == 1.0
     assert floor.replica_hours == pytest.approx(2.5 * 6600 / 3600, rel=0.01)
     assert least.cost == pytest.approx(1.0, rel=0.01)
+
+
+def test_tuned_autoscaler_is_the_leanest_that_reaches_the_goal() -> None:
+    at = np.arange(0.0, 2400.0, 1.0)
+    contest = Contest(
+        Past(0.0, 2400.0, at, np.full(len(at), 10.0), slots=4, start_up=30.0), World()
+    )
+    make = PEERS["HPA on utilization"]
+    hpa = contest._leanest("HPA", lambda share: make(share, 4, contest.most), (0.3, 2.0))
+    # Ten of twelve slots are busy: three replicas are right for any share from 5/6 - 10 % on.
+    assert hpa.attainment == 1.0
+    assert hpa.replica_hours == pytest.approx(3 * 1800 / 3600, rel=0.02)
 
 
 def test_goals_of_the_usual_world_judge_service_cost_and_flaps() -> None:
