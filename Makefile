@@ -55,6 +55,10 @@ lock: $(READY)  ## Pin all dependencies anew, with hashes
 demo: $(READY)  ## Scale agents over a day of load, live, in three minutes (KEEP=1 leaves it running)
 	@$(BIN)/python -m tests.demo $(if $(PICTURE),--chart $(PICTURE))
 
+.PHONY: demo-full
+demo-full: $(READY)  ## Agent, Redis, model, gateway and operator together, in two and a half minutes
+	@$(BIN)/python -m tests.demo.full
+
 # Decided without input or output, hence provable to the last branch by unit tests alone.
 PURE := */api/*,*/forecast/*,*/decide/*,*/analyze/*,*/gateway/routing/*
 

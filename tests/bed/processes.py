@@ -73,6 +73,10 @@ class Program:
         """The number of the running process."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
+    def is_ready(self) -> bool:
+        """Ask the probe once; fail with the log's end when the process has ended."""
+        return self._ready_or_dead()
+
     def start(self) -> None:
         """Start the process; nothing happens when it runs."""
         if self.pid is None:

@@ -1,0 +1,103 @@
+"""python -m tests.demo.full [--short]: see the package."""
+
+import argparse
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from types import FrameType
+
+import requests
+from rich.console import Console
+
+from tests.bed import BedError
+from tests.demo import staging as demo_staging
+from tests.demo.full import closing, scenario, staging
+from tests.demo.full.closing import Outcome
+from tests.demo.full.processes import AGENT
+from tests.demo.full.scenario import Scenario
+from tests.demo.full.staging import Stage
+from tests.demo.full.users import Users
+
+LOOK_SECONDS = 0.5
+LINE_SECONDS = 5.0
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run it; failures are sentences, not tracebacks."""
+    parser = argparse.ArgumentParser(prog="python -m tests.demo.full", description=__doc__)
+    parser.add_argument("--short", action="store_true", help="half a minute instead of two")
+    given = parser.parse_args(arguments)
+    console = Console()
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, _interrupt)
+    try:
+        outcome = demonstrate(console, scenario.SHORT if given.short else scenario.FULL)
+    except BedError as exc:
+        console.print(str(exc), style="red", markup=False, highlight=False)
+        return 1
+    except KeyboardInterrupt:
+        console.print("Stopped; nothing is left running.")
+        return INTERRUPTED
+    closing.print_figures(console, outcome)
+    return 1 if outcome.tally.lost or outcome.tally.mixed else 0
+
+
+def demonstrate(console: Console, day: Scenario) -> Outcome:
+    """Set the stage, live through the day; take everything down in every case."""
+    demo_staging.build(console)
+    with contextlib.ExitStack() as exits:
+        try:
+            return live(console, staging.set_up(exits, console), day)
+        finally:
+            # Taking down is quick; a second Ctrl-C must not leave half of it.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def live(console: Console, stage: Stage, day: Scenario) -> Outcome:
+    """Let the users come and go, limit the model near the end, and see what came of it."""
+    begun, used = time.monotonic(), stage.following.replica_seconds()
+    most, limited, next_line = 1, False, 0.0
+    with Users(stage.url, lambda: day.users(time.monotonic() - begun)) as users:
+        while (at := time.monotonic() - begun) < day.seconds:
+            if not limited and at >= day.limited_from:
+                limited = True
+                stage.limit_model(scenario.MODEL_LIMIT)
+                console.print(f"{at:4.0f} s  the model takes {scenario.MODEL_LIMIT} calls at once")
+            most = max(most, stage.following.serving())
+            if at >= next_line:
+                console.print(line(stage, day, users, at), highlight=False, soft_wrap=True)
+                next_line += LINE_SECONDS
+            time.sleep(LOOK_SECONDS)
+        verdict = closing.verdict(stage.bed)
+        users.finish()
+    lasted = time.monotonic() - begun
+    hours = (stage.following.replica_seconds() - used) / 3600
+    return Outcome(users.tally, hours, most, most * lasted / 3600, verdict)
+
+
+def line(stage: Stage, day: Scenario, users: Users, at: float) -> str:
+    """Say a moment in one line."""
+    if stage.following.failure is not None:
+        raise BedError(f"following the pods failed: {stage.following.failure}")
+    return (
+        f"{at:4.0f} s  {day.users(at)} users, {users.tally.requests} requests done; "
+        f"{stage.following.serving()} replicas serve; {decision(stage)}"
+    )
+
+
+def decision(stage: Stage) -> str:
+    """Read the newest decision's sentence."""
+    path = f"apis/agentscaler.dev/v1alpha1/namespaces/{staging.NAMESPACE}/agentscalingpolicies"
+    answer = requests.get(f"http://{stage.api}/{path}/{AGENT}", timeout=10).json()
+    return str(answer.get("status", {}).get("decision", {}).get("message", "no decision yet"))
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

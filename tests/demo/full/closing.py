@@ -1,0 +1,75 @@
+"""What the run ends with: the figures, and where the work was held up."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bed import Bed
+from tests.demo.full.processes import AGENT
+from tests.demo.full.scenario import WAIT_TARGET
+from tests.demo.full.staging import NAMESPACE
+from tests.demo.full.users import Tally
+
+PROGRAM = Path(sys.executable).with_name("agentscaler")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run went; `fixed_hours`: what its largest fleet had cost all the time."""
+
+    tally: Tally
+    replica_hours: float
+    most_replicas: int
+    fixed_hours: float
+    verdict: str
+
+
+def verdict(bed: Bed) -> str:
+    """Say where the work is held up: `agentscaler analyze`, else what the policy's limits tell."""
+    analyzed = subprocess.run(
+        [
+            *(PROGRAM, "analyze", AGENT, f"--namespace={NAMESPACE}"),
+            f"--kubeconfig={bed.kubeconfig}",
+            f"--prometheus-url={bed.prometheus_url}",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if analyzed.returncode == 0:
+        return analyzed.stdout.strip()
+    path = "jsonpath={.status.decision.message}"
+    return bed.kubectl("get", "asp", AGENT, f"--namespace={NAMESPACE}", f"--output={path}")
+
+
+def print_figures(console: Console, outcome: Outcome) -> None:
+    """Print how the run went."""
+    tally = outcome.tally
+    waits, durations = sorted(tally.waits), sorted(tally.durations)
+    table = Table("", "", title="The run in figures", title_style="bold", show_header=False)
+    rows = {
+        "requests": f"{tally.requests} in {tally.sessions} sessions",
+        f"begun within {WAIT_TARGET:g} s": f"{tally.attainment(WAIT_TARGET):.2%}",
+        "wait, median and p99": f"{_at(waits, 50):.2f} s, {_at(waits, 99):.2f} s",
+        "whole answer, median and p99": f"{_at(durations, 50):.2f} s, {_at(durations, 99):.2f} s",
+        "failed requests": str(tally.failures.total()),
+        "lost sessions": str(tally.lost),
+        "mixed-up sessions": str(tally.mixed),
+        "replica-hours": f"{outcome.replica_hours:.3f}; {outcome.fixed_hours:.3f} with "
+        f"{outcome.most_replicas} replicas all the time",
+    }
+    for name, text in rows.items():
+        table.add_row(name, text)
+    console.print()
+    console.print(table)
+    for reason, count in tally.failures.most_common(5):
+        console.print(f"{count} x {reason}", markup=False, highlight=False)
+    console.print(f"\n[bold]Bottleneck, while the model refused calls[/bold]\n{outcome.verdict}")
+
+
+def _at(ordered: list[float], percent: int) -> float:
+    return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] if ordered else 0.0
