@@ -6,8 +6,8 @@ until gone. Nothing here knows why pods come and go or what the clock says: a si
 and pods under virtual time (`cluster`), a test bed moves them as a real cluster's pods do.
 """
 
+import math
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Final
@@ -120,11 +120,14 @@ class Plant:
 
     def _serve(self) -> None:
         """Give waiting requests the free slots, oldest first, idlest pod first."""
-        while self.waiting and (pod := next(self._idlest(), None)):
+        while self.waiting and (pod := self._idlest()):
             self._begin(pod, self.waiting.popleft())
 
-    def _idlest(self) -> Iterator[Pod]:
-        return (next(iter(pods)) for pods in self._free if pods)
+    def _idlest(self) -> Pod | None:
+        for pods in self._free:
+            if pods:
+                return next(iter(pods))
+        return None
 
     def _begin(self, pod: Pod, request: Request) -> None:
         self._numbers += 1
@@ -183,6 +186,8 @@ class Plant:
 
     def _repace(self) -> None:
         """Let the clock of work run as fast as the provider now answers."""
+        if self._provider.most_calls == math.inf:
+            return  # asked at each begin and end, a million times a week
         pace = self._provider.pace(self.in_service)
         if pace != self._pace:
             self._work_then, self._paced_from, self._pace = self._work(), self.now, pace

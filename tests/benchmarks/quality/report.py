@@ -26,7 +26,9 @@ def markdown(world: str, results: Results) -> str:
     lines = [
         f"\n## {world}\n",
         "Cost as a multiple of the oracle's, and the share that began within 5 s.\n",
-        "| | " + " | ".join(results) + " | geometric mean | scale events | flaps |",
+        "| | "
+        + " | ".join(load.partition(".")[0] for load in results)
+        + " | geometric mean | scale events | flaps |",
         "|---|" + "--:|" * (len(results) + 3),
     ]
     for name in dict.fromkeys(each.name for found in results.values() for each in found):
