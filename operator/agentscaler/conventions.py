@@ -33,6 +33,8 @@ REQUEST_DURATION: Final = "agent_request_duration_seconds"
 REQUEST_WAIT: Final = "agent_request_wait_seconds"
 PENDING_LLM_CALLS: Final = "agent_pending_llm_calls"
 LLM_RESPONSES: Final = "agent_llm_responses_total"
+OPERATION_DURATION: Final = "agent_operation_duration_seconds"
+OPERATION_LABEL: Final = "operation"
 
 # On pods that a policy drains. A pod whose template carries the label, with the value "true", is
 # taken out of service by it: its Service has to select it.

@@ -27,6 +27,7 @@ def test_metrics_of_agents_have_their_names() -> None:
         "agent_requests_received_total", "agent_requests_total",
         "agent_request_duration_seconds", "agent_request_wait_seconds",
         "agent_pending_llm_calls", "agent_llm_responses_total",
+        "agent_operation_duration_seconds",
     }  # fmt: skip
 
 

@@ -45,3 +45,11 @@ async def is_served(api: Api, namespaces: Sequence[str] = ()) -> bool:
 async def read_policy(api: Api, namespace: str, name: str) -> Body:
     """Read one policy as it is; NotFoundError if it is gone."""
     return await api.get(POLICIES.at(namespace, name))
+
+
+async def read_policies(api: Api, namespace: str) -> list[Body]:
+    """Read all policies of a namespace as they are."""
+    found: list[Body] = []
+    async for page in api.list_pages(POLICIES.at(namespace)):
+        found += page["items"] or ()  # none are null, not empty
+    return found

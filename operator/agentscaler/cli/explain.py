@@ -49,7 +49,7 @@ def command(name: str, namespace: str | None, output: str, kubeconfig: Path | No
 
     Reads the policy alone: it needs the right to get it, and no access to the metrics.
     """
-    body = asyncio.run(_fetch(kubeconfig, namespace or _namespace_of(kubeconfig), name))
+    body = asyncio.run(_fetch(kubeconfig, namespace or namespace_of(kubeconfig), name))
     told = account.of(body)
     if output == "json":
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
@@ -80,7 +80,7 @@ async def _fetch(kubeconfig: Path | None, namespace: str, name: str) -> dict[str
         await api.close()
 
 
-def _namespace_of(kubeconfig: Path | None) -> str:
+def namespace_of(kubeconfig: Path | None) -> str:
     """Give the namespace of the kubeconfig's present context."""
     named = kubeconfig or os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
     file = Path(named) if named else login.HOME_KUBECONFIG.expanduser()

@@ -23,6 +23,7 @@ class Entry(NamedTuple):
 COMMANDS: Final = {
     "run": Entry("Run the operator."),
     "explain": Entry("Explain the newest decision of a policy."),
+    "analyze": Entry("Name what holds the agents back, and whether replicas would help."),
     "crds": Entry("Print the CustomResourceDefinition."),
     "lint": Entry("Check manifests before they are applied."),
     "gateway": Entry("Run the gateway in front of agent pods.", "gateway"),

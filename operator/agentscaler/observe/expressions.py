@@ -76,7 +76,7 @@ def rates(exported: Exported, naming: Naming, step: timedelta, agents: Iterable[
 def pods(exported: Exported, naming: Naming, agents: Iterable[Agent]) -> str:
     """Ask how many pods export a gauge, of these agents and maybe others."""
     series = f"{exported.name}{{{_of(naming, agents)}}}"
-    return f"count by ({_labels(naming)}) ({_named(series, naming)})"
+    return f"count by ({_labels(naming)}) ({named(series, naming)})"
 
 
 def _over_steps(
@@ -84,7 +84,7 @@ def _over_steps(
 ) -> str:
     matchers = ",".join(filter(None, (exported.matchers, _of(naming, agents))))
     selector = f"{exported.name}{{{matchers}}}[{format_duration(step)}]"
-    return f"sum by ({_labels(naming)}) ({_named(f'{function}({selector})', naming)})"
+    return f"sum by ({_labels(naming)}) ({named(f'{function}({selector})', naming)})"
 
 
 def _of(naming: Naming, agents: Iterable[Agent]) -> str:
@@ -99,9 +99,9 @@ def by_pod(exported: Exported, naming: Naming, agents: Collection[Agent]) -> str
     """Ask for a gauge of every pod of these agents, and maybe others, and when each was sampled."""
     labels = f"{_labels(naming)}, {POD_LABEL}"
     selector = _selector(replace(exported, matchers=_narrowed(exported.matchers, naming, agents)))
-    sampled = f"min by ({labels}) ({_named(f'timestamp({selector})', naming)})"
+    sampled = f"min by ({labels}) ({named(f'timestamp({selector})', naming)})"
     return (
-        f"sum by ({labels}) ({_named(selector, naming)})"
+        f"sum by ({labels}) ({named(selector, naming)})"
         f' or label_replace({sampled}, "{SAMPLED_LABEL}", "1", "", "")'
     )
 
@@ -128,21 +128,21 @@ def _level(exported: Exported, naming: Naming, _window: str) -> str:
     merge = "avg" if exported.kind is Kind.SHARE else "sum"
     selector = _selector(exported)
     # `timestamp` knows the time of a sample only where it is given the bare selector.
-    newest = f"max by ({labels}) ({_named(f'timestamp({selector})', naming)})"
+    newest = f"max by ({labels}) ({named(f'timestamp({selector})', naming)})"
     old = f"{newest} < (time() - {FRESH.total_seconds():.0f})"
     return (
-        f"{merge} by ({labels}) ({_named(selector, naming)})"
+        f"{merge} by ({labels}) ({named(selector, naming)})"
         f' or label_replace({old}, "{SAMPLED_LABEL}", "1", "", "")'
     )
 
 
 def _rate(exported: Exported, naming: Naming, window: str) -> str:
-    rate = _named(f"rate({_selector(exported)}[{window}])", naming)
+    rate = named(f"rate({_selector(exported)}[{window}])", naming)
     return f"sum by ({_labels(naming)}) ({rate})"
 
 
 def _quantile(exported: Exported, naming: Naming, window: str) -> str:
-    rate = _named(f"rate({exported.name}_bucket[{window}])", naming)
+    rate = named(f"rate({exported.name}_bucket[{window}])", naming)
     return f"histogram_quantile({exported.quantile:g}, sum by ({_labels(naming)}, le) ({rate}))"
 
 
@@ -155,7 +155,7 @@ def _labels(naming: Naming) -> str:
     return f"{NAMESPACE_LABEL}, {agent}"
 
 
-def _named(series: str, naming: Naming) -> str:
+def named(series: str, naming: Naming) -> str:
     """Give series of servers that know no agent the name of their workload, unless they say one."""
     if naming is Naming.LABEL:
         return series

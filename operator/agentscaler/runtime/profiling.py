@@ -16,12 +16,13 @@ from typing import Any, Final, Literal
 
 from prometheus_client import REGISTRY, CollectorRegistry, Histogram
 
+from agentscaler import conventions
 from agentscaler.clock import Clock, SystemClock
 from agentscaler.runtime import metrics, telemetry
 from agentscaler.runtime.identity import Identity
 
-OPERATION_DURATION: Final = "agent_operation_duration_seconds"
-OPERATION_LABEL: Final = "operation"
+OPERATION_DURATION: Final = conventions.OPERATION_DURATION
+OPERATION_LABEL: Final = conventions.OPERATION_LABEL
 BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 KEPT_SAMPLES: Final = 1000

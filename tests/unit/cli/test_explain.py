@@ -188,11 +188,11 @@ async def test_command_says_when_there_is_no_such_policy(tmp_path: Path) -> None
 def test_namespace_is_the_one_of_the_context(tmp_path: Path, config: str, expected: str) -> None:
     file = tmp_path / "config"
     file.write_text(config)
-    assert explain._namespace_of(file) == expected
+    assert explain.namespace_of(file) == expected
 
 
 def test_namespace_is_default_where_there_is_no_kubeconfig(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "absent"))
-    assert explain._namespace_of(None) == "default"
+    assert explain.namespace_of(None) == "default"
