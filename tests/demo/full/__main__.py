@@ -59,11 +59,11 @@ def demonstrate(console: Console, day: Scenario) -> Outcome:
 def live(console: Console, stage: Stage, day: Scenario) -> Outcome:
     """Let the users come and go, limit the model near the end, and see what came of it."""
     begun, used = time.monotonic(), stage.following.replica_seconds()
-    most, limited, next_line = 1, False, 0.0
+    most, next_line, unlimited = 1, 0.0, None
     with Users(stage.url, lambda: day.users(time.monotonic() - begun)) as users:
         while (at := time.monotonic() - begun) < day.seconds:
-            if not limited and at >= day.limited_from:
-                limited = True
+            if unlimited is None and at >= day.limited_from:
+                unlimited = users.tally.attainment(scenario.WAIT_TARGET)
                 stage.limit_model(scenario.MODEL_LIMIT)
                 console.print(f"{at:4.0f} s  the model takes {scenario.MODEL_LIMIT} calls at once")
             most = max(most, stage.following.serving())
@@ -75,7 +75,7 @@ def live(console: Console, stage: Stage, day: Scenario) -> Outcome:
         users.finish()
     lasted = time.monotonic() - begun
     hours = (stage.following.replica_seconds() - used) / 3600
-    return Outcome(users.tally, hours, most, most * lasted / 3600, verdict)
+    return Outcome(users.tally, unlimited or 0.0, hours, most, most * lasted / 3600, verdict)
 
 
 def line(stage: Stage, day: Scenario, users: Users, at: float) -> str:

@@ -19,9 +19,13 @@ PROGRAM = Path(sys.executable).with_name("agentscaler")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run went; `fixed_hours`: what its largest fleet had cost all the time."""
+    """How a run went; `fixed_hours`: what its largest fleet had cost all the time.
+
+    unlimited: the attainment until the model began to refuse calls.
+    """
 
     tally: Tally
+    unlimited: float
     replica_hours: float
     most_replicas: int
     fixed_hours: float
@@ -40,8 +44,8 @@ def verdict(bed: Bed) -> str:
         text=True,
         check=False,
     )
-    if analyzed.returncode == 0:
-        return analyzed.stdout.strip()
+    if "No such command" not in analyzed.stderr:
+        return (analyzed.stdout or analyzed.stderr).strip()
     path = "jsonpath={.status.decision.message}"
     return bed.kubectl("get", "asp", AGENT, f"--namespace={NAMESPACE}", f"--output={path}")
 
@@ -53,7 +57,8 @@ def print_figures(console: Console, outcome: Outcome) -> None:
     table = Table("", "", title="The run in figures", title_style="bold", show_header=False)
     rows = {
         "requests": f"{tally.requests} in {tally.sessions} sessions",
-        f"begun within {WAIT_TARGET:g} s": f"{tally.attainment(WAIT_TARGET):.2%}",
+        f"begun within {WAIT_TARGET:g} s": f"{outcome.unlimited:.2%} until the model refused, "
+        f"{tally.attainment(WAIT_TARGET):.2%} in all",
         "wait, median and p99": f"{_at(waits, 50):.2f} s, {_at(waits, 99):.2f} s",
         "whole answer, median and p99": f"{_at(durations, 50):.2f} s, {_at(durations, 99):.2f} s",
         "failed requests": str(tally.failures.total()),
@@ -68,7 +73,8 @@ def print_figures(console: Console, outcome: Outcome) -> None:
     console.print(table)
     for reason, count in tally.failures.most_common(5):
         console.print(f"{count} x {reason}", markup=False, highlight=False)
-    console.print(f"\n[bold]Bottleneck, while the model refused calls[/bold]\n{outcome.verdict}")
+    console.print("\n[bold]Bottleneck, while the model refused calls[/bold]")
+    console.print(outcome.verdict, markup=False, highlight=False)
 
 
 def _at(ordered: list[float], percent: int) -> float:

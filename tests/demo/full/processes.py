@@ -38,12 +38,7 @@ class Processes:
 
     def redis(self) -> tuple[Program, str]:
         """Prepare a Redis that acknowledges only what is on disk; give its URL, too."""
-        binary = shutil.which("redis-server")
-        if binary is None:
-            raise BedError(
-                "redis-server is not on the PATH; install it (apt-get install redis-server, "
-                "brew install redis) and try again"
-            )
+        binary = redis_server()
         port = self.ports.reserve()
         url = f"redis://{LOOPBACK}:{port}/0"
         argv: list[str | Path] = [
@@ -91,6 +86,17 @@ class Processes:
     def _program(self, name: str, argv: Sequence[str | Path], ready: Callable[[], bool]) -> Program:
         log = self.folder / f"{name}.log"
         return Program(name, argv, log=log, ready=ready, lifeline=self._lifeline)
+
+
+def redis_server() -> str:
+    """Find the program, or say how to get it."""
+    binary = shutil.which("redis-server")
+    if binary is None:
+        raise BedError(
+            "redis-server is not on the PATH; install it (apt-get install redis-server, "
+            "brew install redis) and try again"
+        )
+    return binary
 
 
 def own_address() -> str:

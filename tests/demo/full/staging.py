@@ -14,7 +14,7 @@ from tests.bed import Bed, BedConfig
 from tests.bed.ports import LOOPBACK
 from tests.demo import companions, staging
 from tests.demo.full.following import SERVICE, Following
-from tests.demo.full.processes import AGENT, EXAMPLE, Processes
+from tests.demo.full.processes import AGENT, EXAMPLE, Processes, own_address, redis_server
 
 PATCH = Path(__file__).with_name("policy.yaml")
 NAMESPACE = staging.NAMESPACE
@@ -42,6 +42,7 @@ class Stage:
 
 def set_up(exits: ExitStack, console: Console) -> Stage:
     """Start the cluster, the services, the gateway, the operator and the first agent."""
+    redis_server(), own_address()  # what is missing is told before anything starts
     config = BedConfig(start_delay=START_DELAY, lookback="10s")
     with console.status("starting the cluster and Prometheus"):
         bed = exits.enter_context(Bed.up(config, console))
