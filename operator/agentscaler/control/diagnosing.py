@@ -23,7 +23,8 @@ def situation_of(
     policy: Policy, status: PolicyStatus, readings: Readings, profile: Profile, now: datetime
 ) -> Situation:
     """Tell what is known of a policy at `now`."""
-    current, ready = status.current_replicas or 0, status.ready_replicas or 0
+    current = status.current_replicas or 0
+    ready = current if status.ready_replicas is None else status.ready_replicas
     signals = readings.signals
     return Situation(
         queued=signals.get(SignalName.QUEUE_DEPTH, _UNUSED),

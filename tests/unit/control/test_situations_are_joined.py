@@ -58,3 +58,8 @@ def test_slow_is_what_the_strategy_calls_slow() -> None:
     assert slow(demand={"wait": {"target": "7s"}}) == 7.0
     assert slow(threshold={"scaleUp": {"latency": "9s"}}) == 9.0
     assert slow(signals={"latency": {"measures": "Wait"}}) == inf
+
+
+def test_replicas_count_as_ready_where_nobody_says_they_are_not() -> None:
+    seen = situation_of(policy(), PolicyStatus(current_replicas=3), SEEN, Profile(), NOON)
+    assert (seen.current, seen.ready) == (3, 3)
