@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bed import Bed
+from tests.bed import Bed, BedError
 from tests.demo.full.processes import AGENT
 from tests.demo.full.scenario import WAIT_TARGET
 from tests.demo.full.staging import NAMESPACE
@@ -33,7 +33,7 @@ class Outcome:
 
 
 def verdict(bed: Bed) -> str:
-    """Say where the work is held up: `agentscaler analyze`, else what the policy's limits tell."""
+    """Ask `agentscaler analyze` where the work is held up."""
     analyzed = subprocess.run(
         [
             *(PROGRAM, "analyze", AGENT, f"--namespace={NAMESPACE}"),
@@ -44,10 +44,9 @@ def verdict(bed: Bed) -> str:
         text=True,
         check=False,
     )
-    if "No such command" not in analyzed.stderr:
-        return (analyzed.stdout or analyzed.stderr).strip()
-    path = "jsonpath={.status.decision.message}"
-    return bed.kubectl("get", "asp", AGENT, f"--namespace={NAMESPACE}", f"--output={path}")
+    if analyzed.returncode:
+        raise BedError(f"agentscaler analyze failed: {analyzed.stderr.strip()}")
+    return analyzed.stdout.strip()
 
 
 def print_figures(console: Console, outcome: Outcome) -> None:
