@@ -56,13 +56,19 @@ def _capacity(policy: Policy, signals: Mapping[SignalName, Reading], ready: int)
 
 
 def _slow_above(policy: Policy) -> float:
-    """Give the latency that is too much: a threshold's own, else the wait target, in seconds."""
-    if policy.spec.signals.latency.measures is LatencyMeaning.WAIT:
+    """Give the latency that is too much: a threshold's own, else the wait target, in seconds.
+
+    Under `demand` only of a latency that the policy names: a model that always takes longer than
+    the wait target is no news to its owner.
+    """
+    signals, sizing = policy.spec.signals, policy.spec.sizing
+    if signals.latency.measures is LatencyMeaning.WAIT:
         return inf  # it says nothing of how long the work takes
-    sizing = policy.spec.sizing
     if isinstance(sizing, Threshold):
         return sizing.scale_up.latency.total_seconds()
-    return inf if sizing is None else sizing.wait.target.total_seconds()
+    if sizing is None or "latency" not in signals.model_fields_set:
+        return inf
+    return sizing.wait.target.total_seconds()
 
 
 def _is_overdue(policy: Policy, status: PolicyStatus, now: datetime) -> bool:

@@ -54,7 +54,8 @@ def test_slow_is_what_the_strategy_calls_slow() -> None:
     def slow(**spec: Any) -> float:
         return situation_of(policy(**spec), GROWN, SEEN, Profile(), NOON).slow_above
 
-    assert slow() == 5.0
+    assert slow() == inf
+    assert slow(signals={"latency": {}}) == 5.0
     assert slow(demand={"wait": {"target": "7s"}}) == 7.0
     assert slow(threshold={"scaleUp": {"latency": "9s"}}) == 9.0
     assert slow(signals={"latency": {"measures": "Wait"}}) == inf
