@@ -121,9 +121,10 @@ class Session:
             return
         tally.waits.append(wait)
         tally.durations.append(time.monotonic() - begun)
-        self._check(done, tally)
+        self.check(done, tally)
 
-    def _check(self, done: dict[str, Any], tally: Tally) -> None:
+    def check(self, done: dict[str, Any], tally: Tally) -> None:
+        """Compare what an answer tells of the session with what its user knows."""
         turn = int(done["turn"])
         tally.lost += turn <= self.turns
         tally.mixed += done["topic"] != self.topic or turn > self.turns + self.unsure + 1

@@ -1,0 +1,50 @@
+"""The users of the whole demo would notice a lost turn, and another session's state."""
+
+import random
+from typing import Any
+
+import pytest
+
+from tests.demo.full.users import Session, Tally
+
+
+def session(turns: int, unsure: int = 0) -> Session:
+    """Give a session with so many acknowledged turns, and so many that failed since."""
+    made = Session("ada", random.Random(1))  # noqa: S311 - a topic, no secret
+    made.turns, made.unsure = turns, unsure
+    return made
+
+
+def check(held: Session, **told: Any) -> tuple[int, int]:
+    """Let the session's user judge an answer: lost turns, and mixed-up states."""
+    tally = Tally()
+    held.check({"topic": held.topic, **told}, tally)
+    return tally.lost, tally.mixed
+
+
+def test_next_turn_is_right() -> None:
+    assert check(session(2), turn=3) == (0, 0)
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_turn_that_was_told_before_is_a_loss(turn: int) -> None:
+    assert check(session(2), turn=turn) == (1, 0)
+
+
+@pytest.mark.parametrize("turn", [3, 4])
+def test_failed_question_may_have_been_kept(turn: int) -> None:
+    assert check(session(2, unsure=1), turn=turn) == (0, 0)
+
+
+def test_turn_that_nobody_asked_for_is_a_mix_up() -> None:
+    assert check(session(2), turn=4) == (0, 1)
+
+
+def test_topic_of_another_session_is_a_mix_up() -> None:
+    assert check(session(2), turn=3, topic="queues of somebody else") == (0, 1)
+
+
+def test_attainment_counts_failed_requests_as_late() -> None:
+    tally = Tally(waits=[0.1, 3.0])
+    tally.failures["503"] = 2
+    assert tally.attainment(2.0) == 0.25
