@@ -56,7 +56,7 @@ def test_slow_is_what_the_strategy_calls_slow() -> None:
 
     assert slow() == inf
     assert slow(signals={"latency": {}}) == 5.0
-    assert slow(demand={"wait": {"target": "7s"}}) == 7.0
+    assert slow(signals={"latency": {}}, demand={"wait": {"target": "7s"}}) == 7.0
     assert slow(threshold={"scaleUp": {"latency": "9s"}}) == 9.0
     assert slow(signals={"latency": {"measures": "Wait"}}) == inf
 
