@@ -27,6 +27,7 @@ from agentscaler.act.rivals import Rivals
 from agentscaler.act.targets import Targets
 from agentscaler.clock import SystemClock
 from agentscaler.control import probes
+from agentscaler.control.analyzer import Analyzer
 from agentscaler.control.cycle import Cycle, Parts
 from agentscaler.control.draining import Drains
 from agentscaler.control.forecasts import Forecasts
@@ -40,6 +41,7 @@ from agentscaler.control.schedule import Schedule
 from agentscaler.control.standing import Judge
 from agentscaler.errors import AgentscalerError, ClusterError, UsageError
 from agentscaler.handlers import lifecycle, policies
+from agentscaler.observe import profiles
 from agentscaler.observe.observer import Observer
 from agentscaler.observe.recorded import Recorder as HistoryReader
 from agentscaler.observe.sources import Settings as SourceSettings
@@ -241,6 +243,7 @@ class Operator:
                 self._loop.run(rounds, self._stop),
                 reconciler.run(),
                 forecasts.fill(),
+                self._analyzer(sources[1]).run(),
                 rounds.record.post_events(),
             )
             await rounds.record.post_due_events()
@@ -261,6 +264,10 @@ class Operator:
         judge = Judge(self._registry, targets, rivals)
         for entry in self._registry:
             record.tell_again(entry, judge.reference(entry))
+
+    def _analyzer(self, sources: Sources) -> Analyzer:
+        asking = partial(profiles.fetch_from_own, sources, self._clock)
+        return Analyzer(self._registry, asking, self._clock)
 
     def _reconciler(self, api: Api) -> Reconciler:
         return Reconciler(

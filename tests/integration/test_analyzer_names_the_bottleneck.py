@@ -13,7 +13,9 @@ from agentscaler.cli import analyze
 from agentscaler.clock import SystemClock
 from agentscaler.observe import profiles
 from agentscaler.observe.prometheus import Caller, Prometheus
+from agentscaler.observe.sources import Settings, Sources
 from tests.fakes.apiserver import FakeApiServer
+from tests.fakes.leadership import DatedClock
 from tests.fakes.lone_prometheus import NOON, Samples, running
 
 pytestmark = pytest.mark.e2e
@@ -65,6 +67,19 @@ async def test_profile_of_an_agent_is_read_whole(address: str) -> None:
     assert profile.usage_means == pytest.approx({"cpu": 0.9, "memory": 0.6})
     assert profile.usage_peaks == pytest.approx({"cpu": 0.9, "memory": 0.6})
     assert not other
+
+
+async def test_operator_reads_the_profiles_of_all_namespaces_at_once(address: str) -> None:
+    clock = DatedClock()
+    clock.date = NOON
+    sources = Sources(Settings(address), clock)
+    try:
+        found = await profiles.fetch_from_own(sources, clock)
+        assert sum(prometheus.asked for prometheus in sources.opened()) == 5
+    finally:
+        sources.close()
+    assert found["agents", "research"].refused == pytest.approx({"openai": 0.25})
+    assert found["agents", "research"].usage_means == pytest.approx({"cpu": 0.9, "memory": 0.6})
 
 
 def body(name: str, **spec: Any) -> dict[str, Any]:

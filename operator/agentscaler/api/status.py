@@ -18,6 +18,7 @@ from agentscaler.quantities import parse_duration
 
 MAX_LINE: Final = 512
 MAX_DRAINING: Final = 64
+MAX_RECOMMENDATIONS: Final = 8
 
 
 def _cut(length: int) -> BeforeValidator:
@@ -220,6 +221,19 @@ class CandidateStatus(_Part):
     active_waiting: Span = Field("", description="Time in which requests really waited.")
 
 
+class BottleneckStatus(_Part):
+    """What held the agent back when the operator last looked, at most a minute before."""
+
+    verdict: ShortText = Field(description="What holds it back, for machines; None: nothing does.")
+    replicas_help: ShortText = Field(
+        "", description="Whether more replicas would help: Yes, No, Wait, NotNeeded or Unknown."
+    )
+    message: Sentence = Field("", description="The same, for people.")
+    recommendations: Annotated[tuple[Line, ...], Field(max_length=MAX_RECOMMENDATIONS)] = Field(
+        (), description="What would help, most pressing first."
+    )
+
+
 class PolicyStatus(_Part):
     """State of the policy as the operator last saw and decided it."""
 
@@ -266,6 +280,9 @@ class PolicyStatus(_Part):
         None, description="What the candidate would do; it is never acted on."
     )
     limits: LimitsStatus | None = Field(None, description="What is known of the limits.")
+    bottleneck: BottleneckStatus | None = Field(
+        None, description="What holds the agent back, and whether replicas would help."
+    )
     signals: Annotated[Mapping[str, Amount], Field(max_length=64)] = Field(
         {},
         description="What was read for the decision, by the name of the signal, `metric/NAME`, "
@@ -334,6 +351,7 @@ class Reason:
     # Events of what begins and ends
     METRICS_UNAVAILABLE: Final = "MetricsUnavailable"
     METRICS_RESTORED: Final = "MetricsRestored"
+    BOTTLENECK_FOUND: Final = "BottleneckFound"
     FALLBACK_ENDED: Final = "FallbackEnded"
     CONFLICT: Final = "Conflict"
     REPLICAS_CONTESTED: Final = "ReplicasContested"

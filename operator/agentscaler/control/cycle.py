@@ -168,12 +168,14 @@ class Cycle:
             _LOG.warning("target unknown", policy=entry.key, why=standing.why)
             return None
         if not isinstance(standing, Workable):
+            entry.unsee()
             halted = composing.halted(
                 entry.status, standing, generation=entry.generation, now=now, target=target
             )
             return Plan(entry, halted)
         self._parts.drains.remember(entry, standing.target)
         if standing.policy.spec.mode is Mode.PAUSED:
+            entry.unsee()
             paused = composing.paused(
                 entry.status, standing.policy, target=target, replicas=standing.replicas, now=now
             )
@@ -196,6 +198,7 @@ class Cycle:
     def _look(self, entry: Entry, workable: Workable, seen: Readings, now: datetime) -> _Looked:
         policy, lead = workable.policy, entry.lead_time.value()
         _start_clock(entry, workable.replicas.current)
+        entry.readings = seen
         snapshot = Snapshot(
             now=now,
             replicas=workable.replicas,
@@ -220,6 +223,7 @@ class Cycle:
             contest=entry.contest,
             draining=entry.draining if retreat is None else draining.names(retreat),
             candidate=_rehearse(entry, policy, snapshot),
+            bottleneck=entry.bottleneck,
         )
         following = composing.decided(entry.status, policy, snapshot, decision, facts)
         entry.memory = decision.memory

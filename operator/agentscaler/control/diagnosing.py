@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from math import inf
 
+from agentscaler.analyze import bottlenecks, recommendations
 from agentscaler.analyze.bottlenecks import Operation, Situation, Usage
 from agentscaler.api.policy import Policy
 from agentscaler.api.signals import LatencyMeaning, SignalName
-from agentscaler.api.status import PolicyStatus
+from agentscaler.api.status import MAX_RECOMMENDATIONS, BottleneckStatus, PolicyStatus
 from agentscaler.api.strategies import Threshold
 from agentscaler.decide.snapshot import Missing, Reading, Why
 from agentscaler.observe.profiles import Profile
@@ -45,6 +46,17 @@ def situation_of(
             Usage(name, mean, profile.usage_peaks.get(name, mean))
             for name, mean in sorted(profile.usage_means.items())
         ),
+    )
+
+
+def bottleneck_of(situation: Situation) -> BottleneckStatus:
+    """Give the verdict on a situation as the status tells it."""
+    told = bottlenecks.diagnose(situation)
+    return BottleneckStatus(
+        verdict=told.verdict.value,
+        replicas_help=told.help.value,
+        message=told.sentence,
+        recommendations=recommendations.recommend(situation, told)[:MAX_RECOMMENDATIONS],
     )
 
 

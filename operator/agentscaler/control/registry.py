@@ -15,13 +15,14 @@ from typing import Any
 from agentscaler import conventions
 from agentscaler.act.places import Kind, TargetKey
 from agentscaler.api.policy import Policy, parse_policy
-from agentscaler.api.status import PolicyStatus
+from agentscaler.api.status import BottleneckStatus, PolicyStatus
 from agentscaler.decide import reserve
 from agentscaler.decide.decision import Memory
 from agentscaler.decide.leadtime import LeadTime
 from agentscaler.decide.limits import Learned
 from agentscaler.decide.shadow import Shadow
 from agentscaler.errors import InvalidPolicyError
+from agentscaler.observe.readings import Readings
 from agentscaler.quantities import parse_duration, parse_quantity
 from agentscaler.report import candidates, limits
 from agentscaler.report import status as statuses
@@ -35,7 +36,8 @@ class Entry:
     `replicas` is the count that the target was last seen or set to, and `stale_version` the
     version of the target that does not know yet of our own last change. `contest` is somebody
     else's last write of the count, told until `contested_until`. `draining` names the pods that
-    were chosen to go, and `woken` is when the gateway last asked for the first replica.
+    were chosen to go, and `woken` is when the gateway last asked for the first replica. `readings`
+    are the newest that a pass saw, None while it looks for none; `bottleneck` was made of them.
     """
 
     namespace: str
@@ -56,6 +58,8 @@ class Entry:
     draining: tuple[str, ...] = ()
     woken: datetime | None = None
     shadow: Shadow | None = None
+    readings: Readings | None = None
+    bottleneck: BottleneckStatus | None = None
 
     @property
     def key(self) -> str:
@@ -84,6 +88,7 @@ class Entry:
         self.replicas = recorded.current_replicas
         self.draining = recorded.draining
         self.shadow = candidates.recall(recorded)
+        self.bottleneck = recorded.bottleneck
 
     def turn_to_another_target(self) -> None:
         """Forget what was learned of the target before, but not what it has cost."""
@@ -91,6 +96,11 @@ class Entry:
         self.lead_time, self.shadow = LeadTime(), None
         self.replicas, self.stale_version = None, ""
         self.contest = self.contested_until = None
+        self.unsee()
+
+    def unsee(self) -> None:
+        """Forget what was seen of a workload that is not followed now."""
+        self.readings = self.bottleneck = None
 
 
 class Registry:

@@ -12,6 +12,7 @@ from datetime import datetime
 from math import isfinite
 from typing import Any, Final
 
+from agentscaler.clock import Clock
 from agentscaler.conventions import (
     AGENT_LABEL,
     LLM_RESPONSES,
@@ -23,13 +24,18 @@ from agentscaler.conventions import (
     POD_LABEL,
     PROVIDER_LABEL,
 )
+from agentscaler.decide.snapshot import Missing
+from agentscaler.errors import SourceError
 from agentscaler.observe import answers, expressions
+from agentscaler.observe.asks import Server
 from agentscaler.observe.expressions import WORKLOAD_LABEL, Agent
 from agentscaler.observe.presets import Naming
 from agentscaler.observe.prometheus import Caller, Prometheus
+from agentscaler.observe.sources import NO_SECRETS, Sources
 
 WINDOW: Final = "15m"  # long enough for slow operations, short enough to speak of the present
 _STEP: Final = "1m"
+_PATIENCE_SECONDS: Final = 30.0
 _RESOURCE: Final = "resource"
 _AGENT: Final = f"{NAMESPACE_LABEL}, {AGENT_LABEL}"
 
@@ -49,9 +55,9 @@ class Profile:
 
 
 async def fetch(
-    prometheus: Prometheus, caller: Caller, at: datetime, namespace: str
+    prometheus: Prometheus, caller: Caller, at: datetime, namespace: str | None = None
 ) -> Mapping[Agent, Profile]:
-    """Ask where the time goes, for all agents of a namespace; raise SourceError."""
+    """Ask where the time goes, for all agents or those of a namespace; raise SourceError."""
     asked = _queries(namespace)
     results = await asyncio.gather(
         *(prometheus.instant(query, caller, at, list) for _, _, query in asked)
@@ -63,6 +69,16 @@ async def fetch(
     return found
 
 
+async def fetch_from_own(sources: Sources, clock: Clock) -> Mapping[Agent, Profile]:
+    """Ask the operator's own server for all agents; raise SourceError."""
+    found = sources.find(Server(), NO_SECRETS)
+    if isinstance(found, Missing):
+        raise SourceError(str(found))
+    prometheus, credentials = found
+    caller = Caller(clock.monotonic() + _PATIENCE_SECONDS, credentials)
+    return await fetch(prometheus, caller, clock.now())
+
+
 def _note(found: dict[Agent, Profile], part: str, label: str, series: dict[str, Any]) -> None:
     agent, value = answers.agent_in(series["metric"]), float(series["value"][1])
     name = series["metric"].get(label)
@@ -70,16 +86,16 @@ def _note(found: dict[Agent, Profile], part: str, label: str, series: dict[str, 
         getattr(found.setdefault(agent, Profile()), part)[name] = value
 
 
-def _queries(namespace: str) -> tuple[tuple[str, str, str], ...]:
+def _queries(namespace: str | None) -> tuple[tuple[str, str, str], ...]:
     """Give the part of the profile, the label that names its rows, and the query."""
-    within = f"{NAMESPACE_LABEL}={json.dumps(namespace)}"
+    within = "" if namespace is None else f"{NAMESPACE_LABEL}={json.dumps(namespace)},"
     taken, runs = (
         _rate(f"{OPERATION_DURATION}_{part}{{{within}}}", OPERATION_LABEL)
         for part in ("sum", "count")
     )
     buckets = _rate(f"{OPERATION_DURATION}_bucket{{{within}}}", f"{OPERATION_LABEL}, le")
     called = _rate(f"{LLM_RESPONSES}{{{within}}}", PROVIDER_LABEL)
-    limited = f'{within},{OUTCOME_LABEL}="{OUTCOME_RATE_LIMITED}"'
+    limited = f'{within}{OUTCOME_LABEL}="{OUTCOME_RATE_LIMITED}"'
     refused = _rate(f"{LLM_RESPONSES}{{{limited}}}", PROVIDER_LABEL)
     return (
         ("means", OPERATION_LABEL, f"{taken} / ({runs} > 0)"),
@@ -96,7 +112,7 @@ def _rate(series: str, by: str) -> str:
 
 def _usage(merge: str, within: str) -> str:
     """Ask for CPU and memory of containers as shares of their limits, over time and pods."""
-    within = f'{within},container!=""'
+    within = f'{within}container!=""'
     shares = {
         "cpu": _share(
             f"rate(container_cpu_usage_seconds_total{{{within}}}[2m])",

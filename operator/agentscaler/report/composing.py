@@ -11,6 +11,7 @@ from typing import Final
 from agentscaler.api.policy import Mode, Policy
 from agentscaler.api.status import (
     MAX_DRAINING,
+    BottleneckStatus,
     CandidateStatus,
     Condition,
     ConditionType,
@@ -38,7 +39,8 @@ class Facts:
     """What the cycle knows of a policy beside its snapshot and decision.
 
     `target` is "Deployment/NAME"; `contest` tells who else writes its `spec.replicas`; `draining`
-    names the pods that are to go, and `candidate` says what that would do.
+    names the pods that are to go, `candidate` says what that would do, and `bottleneck` what holds
+    the agent back.
     """
 
     target: str
@@ -46,6 +48,7 @@ class Facts:
     contest: Trouble | None = None
     draining: tuple[str, ...] = ()
     candidate: CandidateStatus | None = None
+    bottleneck: BottleneckStatus | None = None
 
 
 def decided(
@@ -86,6 +89,7 @@ def decided(
         forecast=None if seen.outlook is None else _forecast(seen.outlook),
         candidate=facts.candidate,
         limits=limits.written(policy.spec, decision),
+        bottleneck=facts.bottleneck,
         signals=known,
         missing=missing,
         draining=facts.draining[:MAX_DRAINING],
@@ -134,6 +138,7 @@ def paused(
             "current_replicas": replicas.current if replicas else None,
             "ready_replicas": replicas.ready if replicas else None,
             "last_update_time": _whole(now),
+            "bottleneck": None,
             "history": history.overtake(old.history)[: policy.spec.history_limit],
             "conditions": conditions.turn(
                 old.conditions, judged, generation=policy.generation, now=now

@@ -23,7 +23,7 @@ from agentscaler.api.status import (
     ScalingEvent,
 )
 from agentscaler.decide.decision import Direction
-from agentscaler.report import conditions, history
+from agentscaler.report import bottlenecks, conditions, history
 
 NORMAL: Final = "Normal"
 WARNING: Final = "Warning"
@@ -84,7 +84,7 @@ def between(
         told.append(_turn(condition, reason, type_, policy, now))
         if target and reason == Reason.REPLICAS_CONTESTED:
             told.append(_turn(condition, reason, type_, target, now))
-    return tuple(told)
+    return (*told, *_bottleneck(old, new, policy, now))
 
 
 def render(
@@ -143,6 +143,21 @@ def _scaling_reason(scaling: ScalingEvent) -> str:
                 return Reason.DRAIN_FORCED
             up = history.direction_of(scaling) is Direction.UP
             return Reason.SCALED_UP if up else Reason.SCALED_DOWN
+
+
+def _bottleneck(
+    old: PolicyStatus, new: PolicyStatus, policy: Reference, now: datetime
+) -> Iterator[Notice]:
+    found = bottlenecks.found_in(new)
+    if found is not None and found.verdict != bottlenecks.verdict_of(old):
+        yield Notice(
+            about=policy,
+            type=NORMAL,
+            reason=Reason.BOTTLENECK_FOUND,
+            message=f"{found.verdict}: {found.message}",
+            identity=f"{found.verdict} {format_time(now)}",
+            at=now,
+        )
 
 
 def _turns(old: PolicyStatus, new: PolicyStatus) -> Iterator[tuple[Condition, str, str]]:

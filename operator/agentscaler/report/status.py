@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from agentscaler.api.status import PolicyStatus
-from agentscaler.report import story
+from agentscaler.report import bottlenecks, story
 
 Document = dict[str, Any]
 
@@ -26,8 +26,8 @@ class Recorded:
 def is_material(old: PolicyStatus, new: PolicyStatus, *, age: timedelta = timedelta(0)) -> bool:
     """Tell whether the new status is worth a write; `age` is the time since the last one.
 
-    Counts, reasons, conditions, history, mode, generation and lead time are; readings and sentences
-    that fluctuate only once in a heartbeat.
+    Counts, reasons, conditions, history, mode, generation, lead time and the bottleneck are;
+    readings and sentences that fluctuate only once in a heartbeat.
     """
     if _essence(old) != _essence(new):
         return True
@@ -53,6 +53,7 @@ def _essence(status: PolicyStatus) -> tuple[object, ...]:
         status.forecast is None,
         status.candidate and (status.candidate.desired_replicas, status.candidate.reason),
         status.limits and (status.limits.ceilings, status.limits.phantom is None),
+        bottlenecks.verdict_of(status),
         status.draining,
         [(condition.type, condition.status, condition.reason) for condition in status.conditions],
         [(event.id, event.outcome) for event in status.history],

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from agentscaler.api.status import MAX_LINE, Outcome, PolicyStatus, Reason, ScalingEvent
-from agentscaler.report import candidates, conditions, limits, readings
+from agentscaler.report import bottlenecks, candidates, conditions, limits, readings
 from agentscaler.report.wording import cause, day, sentence
 
 _NEWEST: Final = 5  # events told; all are in the history
@@ -30,6 +30,7 @@ def tell(status: PolicyStatus) -> tuple[str, ...]:
         *_forecast(status),
         *_candidate(status),
         *_limits(status),
+        *_bottleneck(status),
         *_attention(status),
         *_past(status),
     )
@@ -104,6 +105,12 @@ def _candidate(status: PolicyStatus) -> Iterator[str]:
 
 def _limits(status: PolicyStatus) -> Iterator[str]:
     return limits.told(status.limits)
+
+
+def _bottleneck(status: PolicyStatus) -> Iterator[str]:
+    found = bottlenecks.found_in(status)
+    if found is not None:
+        yield f"Bottleneck: {found.message} ({found.verdict})."
 
 
 def _attention(status: PolicyStatus) -> Iterator[str]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from agentscaler.api.status import (
+    BottleneckStatus,
     BudgetStatus,
     CeilingStatus,
     Condition,
@@ -80,6 +81,13 @@ limits = st.builds(
     ),
     phantom=_optional(st.builds(PhantomStatus, requests=figures, since=moments)),
 )
+bottlenecks = st.builds(
+    BottleneckStatus,
+    verdict=st.sampled_from(["None", "Unknown", "Replicas"]),
+    replicasHelp=words,
+    message=words,
+    recommendations=st.lists(words, max_size=3).map(tuple),
+)
 judged = st.lists(
     st.builds(
         Condition,
@@ -121,6 +129,7 @@ statuses = st.builds(
     leadTime=words,
     slotsPerReplica=figures,
     limits=_optional(limits),
+    bottleneck=_optional(bottlenecks),
     decision=_optional(decisions),
     forecast=_optional(forecasts),
     signals=st.dictionaries(names, words),

@@ -1,0 +1,60 @@
+"""Judge once a minute what holds the agents back, beside the passes; the next pass writes it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from agentscaler.clock import Clock
+from agentscaler.control import diagnosing
+from agentscaler.control.registry import Entry, Registry
+from agentscaler.errors import SourceError
+from agentscaler.observe import asks
+from agentscaler.observe.expressions import Agent
+from agentscaler.observe.profiles import Profile
+from agentscaler.report import logs
+
+_PAUSE_SECONDS: Final = 60.0
+_LOG: Final = logs.logger("agentscaler.analyzer")
+
+Profiles = Callable[[], Awaitable[Mapping[Agent, Profile]]]
+"""Where the time of all agents goes; may raise SourceError."""
+
+
+class Analyzer:
+    """Keeps the bottleneck of every policy that the passes look at; it never asks for replicas."""
+
+    def __init__(self, registry: Registry, profiles: Profiles, clock: Clock) -> None:
+        self._registry = registry
+        self._profiles = profiles
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Judge all policies, minute after minute, until cancelled; failures are only logged."""
+        while True:
+            await self._clock.sleep(_PAUSE_SECONDS)
+            try:
+                await self.judge()
+            except SourceError as exc:
+                _LOG.warning("bottlenecks not judged", error=str(exc))
+            except Exception as exc:  # noqa: BLE001 - a defect here must not end the scaling
+                _LOG.error("bottlenecks not judged", exc_info=exc)
+
+    async def judge(self) -> None:
+        """Judge every policy by its newest readings; raise SourceError."""
+        if all(entry.readings is None for entry in self._registry):
+            return
+        found = await self._profiles()
+        for entry in self._registry:
+            self._judge(entry, found)
+            await asyncio.sleep(0)  # of ten thousand, no probe and no pass waits for all
+
+    def _judge(self, entry: Entry, found: Mapping[Agent, Profile]) -> None:
+        policy, readings = entry.policy, entry.readings
+        if policy is None or readings is None or policy.spec.prometheus.server_address:
+            entry.bottleneck = None
+            return
+        profile = found.get(asks.agent_of(policy), Profile())
+        situation = diagnosing.situation_of(
+            policy, entry.status, readings, profile, self._clock.now()
+        )
+        entry.bottleneck = diagnosing.bottleneck_of(situation)

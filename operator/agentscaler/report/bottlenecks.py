@@ -1,0 +1,18 @@
+"""What a status says of the agent's bottleneck, and when that is worth telling."""
+
+from typing import Final
+
+from agentscaler.api.status import BottleneckStatus, PolicyStatus
+
+_NOTHING: Final = "None"
+_UNTOLD: Final = frozenset({_NOTHING, "Unknown"})  # why it is unknown, the conditions tell
+
+
+def verdict_of(status: PolicyStatus) -> str:
+    """Give the verdict; not to have looked yet is as good as to have found nothing."""
+    return status.bottleneck.verdict if status.bottleneck else _NOTHING
+
+
+def found_in(status: PolicyStatus) -> BottleneckStatus | None:
+    """Give the bottleneck, if there is one."""
+    return None if verdict_of(status) in _UNTOLD else status.bottleneck

@@ -1,0 +1,149 @@
+"""Bottlenecks are judged once a minute, beside the passes, and disturb nothing."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+
+import pytest
+
+from agentscaler.api.signals import SignalName
+from agentscaler.api.status import BottleneckStatus, PolicyStatus
+from agentscaler.control.analyzer import Analyzer
+from agentscaler.control.registry import Entry, Registry
+from agentscaler.errors import SourceUnavailableError
+from agentscaler.observe.expressions import Agent
+from agentscaler.observe.profiles import Profile
+from agentscaler.observe.readings import Readings
+from agentscaler.report import status
+from tests.unit.control.bodies import NOON, body
+
+FULL = Readings(
+    {
+        SignalName.QUEUE_DEPTH: 3.0,
+        SignalName.ACTIVE_REQUESTS: 8.0,
+        SignalName.CAPACITY: 8.0,
+    }
+)
+REFUSING = Profile(refused={"openai": 0.5})
+RECORDED = BottleneckStatus(verdict="Replicas", replicas_help="Yes", message="busy")
+ELSEWHERE = {"serverAddress": "http://other:9090"}
+
+
+class Minutes:
+    """A clock that stands at noon and lets so many pauses pass, then no more."""
+
+    def __init__(self, pauses: int) -> None:
+        self.left = pauses
+        self.begun: list[float] = []
+        self.spent = asyncio.Event()
+
+    def now(self) -> datetime:
+        return NOON
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        self.begun.append(seconds)
+        self.left -= 1
+        if self.left < 0:
+            self.spent.set()
+            await asyncio.Event().wait()
+
+
+class Server:
+    """Gives profiles, or raises what it is told to, the next one first; counts the asking."""
+
+    def __init__(self, *answers: Mapping[Agent, Profile] | Exception) -> None:
+        self.answers = list(answers)
+        self.asked = 0
+
+    async def __call__(self) -> Mapping[Agent, Profile]:
+        answer = self.answers[self.asked]
+        self.asked += 1
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def one_entry(
+    *, prometheus: Mapping[str, str] | None = None, recorded: PolicyStatus | None = None
+) -> tuple[Registry, Entry]:
+    registry = Registry()
+    written = status.dump(recorded) if recorded else None
+    registry.note(None, body(status=written, prometheus=dict(prometheus or {})))
+    (entry,) = registry
+    entry.readings = FULL
+    return registry, entry
+
+
+async def run(registry: Registry, server: Server, pauses: int) -> Minutes:
+    clock = Minutes(pauses)
+    running = asyncio.create_task(Analyzer(registry, server, clock).run())
+    await asyncio.wait(
+        {running, spent := asyncio.create_task(clock.spent.wait())},
+        timeout=5,
+        return_when=asyncio.FIRST_COMPLETED,
+    )
+    assert spent.done()
+    running.cancel()
+    await asyncio.wait({running})
+    return clock
+
+
+async def test_verdict_is_made_of_the_newest_readings_and_the_profile() -> None:
+    registry, entry = one_entry()
+    await run(registry, Server({}), 1)
+    assert entry.bottleneck is not None
+    assert (entry.bottleneck.verdict, entry.bottleneck.replicas_help) == ("Replicas", "Yes")
+    await run(registry, Server({("agents", "agent"): REFUSING}), 1)
+    assert entry.bottleneck.verdict == "ProviderLimit"
+    assert entry.bottleneck.recommendations[0].startswith("ask openai for a higher limit")
+
+
+async def test_profiles_are_asked_once_a_minute_for_all_policies() -> None:
+    registry, _ = one_entry()
+    registry.note(None, body("other", scaleTargetRef={"name": "other"}))
+    server = Server({}, {})
+    clock = await run(registry, server, 2)
+    assert (server.asked, clock.begun) == (2, [60.0, 60.0, 60.0])
+
+
+@pytest.mark.parametrize("failure", [SourceUnavailableError("refused"), KeyError("metric")])
+async def test_failure_keeps_the_verdict_and_the_next_minute_judges_again(
+    failure: Exception,
+) -> None:
+    registry, entry = one_entry()
+    entry.bottleneck = RECORDED
+    await run(registry, Server(failure), 1)
+    assert entry.bottleneck == RECORDED
+    await run(registry, Server(failure, {("agents", "agent"): REFUSING}), 2)
+    assert entry.bottleneck.verdict == "ProviderLimit"
+
+
+async def test_nobody_is_asked_while_no_policy_is_looked_at() -> None:
+    registry, entry = one_entry()
+    entry.unsee()
+    server = Server()
+    await run(registry, server, 1)
+    assert (server.asked, entry.bottleneck) == (0, None)
+
+
+async def test_policy_with_a_server_of_its_own_has_no_verdict() -> None:
+    registry, entry = one_entry(prometheus=ELSEWHERE)
+    entry.bottleneck = RECORDED
+    await run(registry, Server({}), 1)
+    assert entry.bottleneck is None
+
+
+async def test_recorded_verdict_outlives_a_restart_until_the_first_look() -> None:
+    registry, entry = one_entry(recorded=PolicyStatus(bottleneck=RECORDED))
+    assert entry.bottleneck == RECORDED
+    await run(registry, Server({("agents", "agent"): REFUSING}), 1)
+    assert entry.bottleneck.verdict == "ProviderLimit"
+
+
+def test_another_target_begins_without_a_verdict() -> None:
+    registry, entry = one_entry(recorded=PolicyStatus(bottleneck=RECORDED))
+    registry.note("MODIFIED", body(generation=2, scaleTargetRef={"name": "other"}))
+    assert (entry.readings, entry.bottleneck) == (None, None)

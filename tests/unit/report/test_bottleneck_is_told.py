@@ -1,0 +1,54 @@
+"""A bottleneck is written and told when its verdict changes, and at no other time."""
+
+import pytest
+
+from agentscaler.api.status import BottleneckStatus, PolicyStatus, Reason
+from agentscaler.report import composing, events, status, story
+from agentscaler.report.events import Notice
+from tests.unit.report.scenes import MINUTE, NOON, TARGET, policy
+
+POLICY = events.refer(policy())
+FULL = BottleneckStatus(
+    verdict="Replicas", replicas_help="Yes", message="90% of the slots are busy"
+)
+NONE = BottleneckStatus(verdict="None", message="nothing holds the agent back")
+UNKNOWN = BottleneckStatus(verdict="Unknown", message="the queue is not known")
+
+
+def having(bottleneck: BottleneckStatus | None) -> PolicyStatus:
+    return PolicyStatus(bottleneck=bottleneck)
+
+
+def told(old: BottleneckStatus | None, new: BottleneckStatus | None) -> tuple[Notice, ...]:
+    return events.between(having(old), having(new), policy=POLICY, target=None, now=NOON)
+
+
+@pytest.mark.parametrize("old", [None, NONE, UNKNOWN])
+def test_event_tells_the_verdict_when_it_is_new(old: BottleneckStatus | None) -> None:
+    (notice,) = told(old, FULL)
+    assert (notice.about, notice.reason) == (POLICY, Reason.BOTTLENECK_FOUND)
+    assert notice.message == "Replicas: 90% of the slots are busy"
+
+
+def test_no_event_tells_the_same_verdict_again_or_that_there_is_none() -> None:
+    fuller = FULL.model_copy(update={"message": "95% of the slots are busy"})
+    assert told(FULL, fuller) == told(FULL, NONE) == told(None, UNKNOWN) == told(FULL, None) == ()
+
+
+def test_status_is_written_only_when_the_verdict_changes() -> None:
+    fuller = FULL.model_copy(update={"message": "95% of the slots are busy"})
+    assert status.is_material(having(None), having(FULL))
+    assert status.is_material(having(FULL), having(NONE))
+    assert not status.is_material(having(FULL), having(fuller))
+    assert not status.is_material(having(None), having(NONE))
+
+
+def test_story_has_a_line_only_for_a_bottleneck() -> None:
+    assert story.tell(having(FULL)) == ("Bottleneck: 90% of the slots are busy (Replicas).",)
+    assert story.tell(having(NONE)) == story.tell(having(UNKNOWN)) == ()
+
+
+def test_pause_ends_the_verdict() -> None:
+    old = having(FULL)
+    paused = composing.paused(old, policy(), target=TARGET, replicas=None, now=NOON + MINUTE)
+    assert paused.bottleneck is None
