@@ -5,7 +5,8 @@ from typing import Final
 from agentscaler.api.status import BottleneckStatus, PolicyStatus
 
 _NOTHING: Final = "None"
-_UNTOLD: Final = frozenset({_NOTHING, "Unknown"})  # why it is unknown, the conditions tell
+# Why it is unknown, the conditions tell; that replicas start, the scaling told.
+_UNTOLD: Final = frozenset({_NOTHING, "Unknown", "ReplicasStarting"})
 
 
 def verdict_of(status: PolicyStatus) -> str:
