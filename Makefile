@@ -20,7 +20,8 @@ $(READY): requirements.lock pyproject.toml
 	  { echo "agentscaler needs Python 3.11, 3.12 or 3.13: install one, or name it as PYTHON=..." >&2; exit 1; }
 	@echo "preparing $(VENV) (about a minute the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@# The lock is complete: left to look for itself, pip takes a newer release that one of its lines would allow.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $(READY)
 
