@@ -17,8 +17,8 @@ def anticipate(wanted: int, policy: PolicySpec, seen: Snapshot, memory: Memory) 
     each = work.slots_per_replica(policy, seen, memory)
     if isinstance(each, Missing):
         return None
-    kept = reserve.present(seen, memory)
-    needed = work.replicas_for(_slots(policy.sizing, outlook, kept), each)
+    slots = _slots(policy.sizing, outlook, reserve.present(seen, memory))
+    needed = work.replicas_for(slots, each)
     said = (
         f"{outlook.expected:.1f} slots expected in {format_duration(outlook.lookahead)}, "
         f"at most {outlook.upper:.1f}, need {needed} replicas"

@@ -13,7 +13,7 @@ from typing import Final
 
 from agentscaler.api.policy import PolicySpec
 from agentscaler.api.signals import SignalName
-from agentscaler.api.strategies import Demand
+from agentscaler.api.strategies import Demand, WaitTarget
 from agentscaler.decide import work
 from agentscaler.decide.decision import Memory
 from agentscaler.decide.snapshot import Missing, Snapshot
@@ -23,6 +23,7 @@ FIRST: Final = 0.0
 LEAST: Final = -0.5  # a wait target of many times of service lets requests share slots
 MOST: Final = 4.0
 _AIM: Final = 0.8  # of the share that may be late: what was late is known a minute too late
+_LEAST_LATE: Final = 0.001  # where nobody at all may be late, one in a thousand is
 _PER_HOUR: Final = 0.15  # for each time that the late share exceeds its aim
 _MOST_AT_ONCE: Final = 0.5
 _QUANTILE: Final = 0.95
@@ -43,12 +44,16 @@ def learned(policy: PolicySpec, seen: Snapshot, memory: Memory) -> float | None:
     It does not rise while the fleet is smaller than was advised: replicas that a limit withholds
     would not come by asking for more.
     """
-    reserve, late = present(seen, memory), _late_share(policy, seen, memory)
+    demand = policy.sizing
+    if not isinstance(demand, Demand):
+        return memory.reserve
+    reserve, late = present(seen, memory), _late_share(demand.wait, policy, seen, memory)
     if reserve is None or late is None or not memory.advices:
         return reserve
     last = memory.advices[-1]
     hours = min(max(seen.now - last.at, timedelta(0)), _LONGEST) / timedelta(hours=1)
-    change = min(_PER_HOUR * hours * (late / _allowed(policy.sizing) - 1), _MOST_AT_ONCE)
+    allowed = _AIM * max(1 - demand.wait.attainment, _LEAST_LATE)
+    change = min(_PER_HOUR * hours * (late / allowed - 1), _MOST_AT_ONCE)
     if change > 0 and seen.replicas.current < last.replicas:
         return reserve
     return min(max(reserve + change, LEAST), MOST)
@@ -59,26 +64,19 @@ def slots_for(load: float, reserve: float) -> float:
     return max(load + reserve * sqrt(load), load / 2)
 
 
-def _allowed(sizing: object) -> float:
-    wait = sizing.wait if isinstance(sizing, Demand) else Demand().wait
-    return _AIM * max(1 - wait.attainment, 0.001)
-
-
-def _late_share(policy: PolicySpec, seen: Snapshot, memory: Memory) -> float | None:
+def _late_share(
+    agreed: WaitTarget, policy: PolicySpec, seen: Snapshot, memory: Memory
+) -> float | None:
     """Estimate the share of requests that wait longer than agreed; None if nothing tells.
 
     Two witnesses, of which the worse counts: the quantile of the wait over the last minute, whose
     tail is taken for exponential, and the queue, which takes its length over the fleet's rate to
     be served.
     """
-    demand, wait = policy.sizing, work.signal(seen, SignalName.WAIT)
-    if not isinstance(demand, Demand) or isinstance(wait, Missing):
+    wait, target = work.signal(seen, SignalName.WAIT), agreed.target.total_seconds()
+    if isinstance(wait, Missing):
         return None
-    target = demand.wait.target.total_seconds()
-    return max(
-        _beyond(target, wait),
-        _queued_beyond(target, policy, seen, memory),
-    )
+    return max(_beyond(target, wait), _queued_beyond(target, policy, seen, memory))
 
 
 def _beyond(target: float, wait: float) -> float:

@@ -80,7 +80,7 @@ def test_reserve_stays_while_waits_are_unknown(wait: Missing) -> None:
 
 def test_thresholds_learn_no_reserve() -> None:
     told = decide(threshold(), seen(active_requests=8.0, wait=9.0), replace(POLLED, reserve=None))
-    assert told.memory.reserve == reserve.FIRST
+    assert told.memory.reserve is None
     assert decide(threshold(), seen(wait=9.0), POLLED).memory.reserve == 1.0
 
 
