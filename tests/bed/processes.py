@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import requests
@@ -50,7 +50,10 @@ def tail(log: Path, lines: int = TAIL_LINES) -> str:
 
 
 class Program:
-    """One program with its arguments, log and probe; at most one process at a time."""
+    """One program with its arguments, log and probe; at most one process at a time.
+
+    `environment` is added to ours. What is secret belongs there: arguments are for all to see.
+    """
 
     def __init__(
         self,
@@ -60,12 +63,14 @@ class Program:
         log: Path,
         ready: Callable[[], bool],
         lifeline: Lifeline,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self.argv = argv
         self.log = log
         self._ready = ready
         self._lifeline = lifeline
+        self._environment = {**os.environ, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -80,7 +85,9 @@ class Program:
     def start(self) -> None:
         """Start the process; nothing happens when it runs."""
         if self.pid is None:
-            self._process = self._lifeline.spawn(self.argv, log=self.log, cwd=self.log.parent)
+            self._process = self._lifeline.spawn(
+                self.argv, log=self.log, cwd=self.log.parent, env=self._environment
+            )
 
     def wait_ready(self, within: float = 60) -> None:
         """Wait until the probe holds; fail with the log's end when the process ends before."""

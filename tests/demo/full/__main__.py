@@ -11,6 +11,7 @@ from types import FrameType
 import requests
 from rich.console import Console
 
+from agentscaler import conventions
 from tests.bed import BedError
 from tests.demo import staging as demo_staging
 from tests.demo.full import closing, scenario, staging
@@ -62,7 +63,7 @@ def live(console: Console, stage: Stage, day: Scenario) -> Outcome:
     most, next_line, unlimited = 1, 0.0, None
     with Users(stage.url, lambda: day.users(time.monotonic() - begun)) as users:
         while (at := time.monotonic() - begun) < day.seconds:
-            if unlimited is None and at >= day.limited_from:
+            if stage.model and unlimited is None and at >= day.limited_from:
                 unlimited = users.tally.attainment(scenario.WAIT_TARGET)
                 stage.limit_model(scenario.MODEL_LIMIT)
                 console.print(f"{at:4.0f} s  the model takes {scenario.MODEL_LIMIT} calls at once")
@@ -75,7 +76,7 @@ def live(console: Console, stage: Stage, day: Scenario) -> Outcome:
         users.finish()
     lasted = time.monotonic() - begun
     hours = (stage.following.replica_seconds() - used) / 3600
-    return Outcome(users.tally, unlimited or 0.0, hours, most, most * lasted / 3600, verdict)
+    return Outcome(users.tally, unlimited, hours, most, most * lasted / 3600, verdict)
 
 
 def line(stage: Stage, day: Scenario, users: Users, at: float) -> str:
@@ -90,7 +91,7 @@ def line(stage: Stage, day: Scenario, users: Users, at: float) -> str:
 
 def decision(stage: Stage) -> str:
     """Read the newest decision's sentence."""
-    path = f"apis/agentscaler.dev/v1alpha1/namespaces/{staging.NAMESPACE}/agentscalingpolicies"
+    path = f"apis/{conventions.API_VERSION}/namespaces/{staging.NAMESPACE}/{conventions.PLURAL}"
     answer = requests.get(f"http://{stage.api}/{path}/{AGENT}", timeout=10).json()
     return str(answer.get("status", {}).get("decision", {}).get("message", "no decision yet"))
 

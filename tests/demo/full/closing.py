@@ -21,11 +21,11 @@ PROGRAM = Path(sys.executable).with_name("agentscaler")
 class Outcome:
     """How a run went; `fixed_hours`: what its largest fleet had cost all the time.
 
-    unlimited: the attainment until the model began to refuse calls.
+    unlimited: the attainment until the stand-in for the model began to refuse calls.
     """
 
     tally: Tally
-    unlimited: float
+    unlimited: float | None
     replica_hours: float
     most_replicas: int
     fixed_hours: float
@@ -56,8 +56,7 @@ def print_figures(console: Console, outcome: Outcome) -> None:
     table = Table("", "", title="The run in figures", title_style="bold", show_header=False)
     rows = {
         "requests": f"{tally.requests} in {tally.sessions} sessions",
-        f"begun within {WAIT_TARGET:g} s": f"{outcome.unlimited:.2%} until the model refused, "
-        f"{tally.attainment(WAIT_TARGET):.2%} in all",
+        f"begun within {WAIT_TARGET:g} s": _attainment(outcome),
         "wait, median and p99": f"{_at(waits, 50):.2f} s, {_at(waits, 99):.2f} s",
         "whole answer, median and p99": f"{_at(durations, 50):.2f} s, {_at(durations, 99):.2f} s",
         "failed requests": str(tally.failures.total()),
@@ -72,8 +71,15 @@ def print_figures(console: Console, outcome: Outcome) -> None:
     console.print(table)
     for reason, count in tally.failures.most_common(5):
         console.print(f"{count} x {reason}", markup=False, highlight=False)
-    console.print("\n[bold]Bottleneck, while the model refused calls[/bold]")
+    console.print("\n[bold]Bottleneck, at the end of the load[/bold]")
     console.print(outcome.verdict, markup=False, highlight=False)
+
+
+def _attainment(outcome: Outcome) -> str:
+    whole = f"{outcome.tally.attainment(WAIT_TARGET):.2%}"
+    if outcome.unlimited is None:
+        return whole
+    return f"{outcome.unlimited:.2%} until the model refused, {whole} in all"
 
 
 def _at(ordered: list[float], percent: int) -> float:

@@ -65,27 +65,36 @@ class Processes:
 
     def gateway(self, config: Path, admin: str, environment: Mapping[str, str]) -> Program:
         """Prepare `agentscaler gateway`, ready once it knows its backends."""
-        argv: list[str | Path] = [
-            *_env(environment),
-            *(Path(sys.executable).with_name("agentscaler"), "gateway", f"--config={config}"),
-        ]
-        return self._program("gateway", argv, answers(f"http://{admin}/readyz"))
+        program = Path(sys.executable).with_name("agentscaler")
+        argv: list[str | Path] = [program, "gateway", f"--config={config}"]
+        return self._program("gateway", argv, answers(f"http://{admin}/readyz"), environment)
 
     def _uvicorn(
         self, name: str, app: str, address: str, environment: Mapping[str, str], probe: str
     ) -> Program:
         host, port = address.rsplit(":", 1)
         argv: list[str | Path] = [
-            *_env(environment),
             *(sys.executable, "-m", "uvicorn", f"--app-dir={EXAMPLE}", app),
             *(f"--host={host}", f"--port={port}", "--no-access-log"),
             "--timeout-graceful-shutdown=30",
         ]
-        return self._program(name, argv, answers(f"http://{address}{probe}"))
+        return self._program(name, argv, answers(f"http://{address}{probe}"), environment)
 
-    def _program(self, name: str, argv: Sequence[str | Path], ready: Callable[[], bool]) -> Program:
-        log = self.folder / f"{name}.log"
-        return Program(name, argv, log=log, ready=ready, lifeline=self._lifeline)
+    def _program(
+        self,
+        name: str,
+        argv: Sequence[str | Path],
+        ready: Callable[[], bool],
+        environment: Mapping[str, str] | None = None,
+    ) -> Program:
+        return Program(
+            name,
+            argv,
+            log=self.folder / f"{name}.log",
+            ready=ready,
+            lifeline=self._lifeline,
+            environment=environment,
+        )
 
 
 def redis_server() -> str:
@@ -111,12 +120,6 @@ def own_address() -> str:
             ) from None
         address: str = probe.getsockname()[0]
         return address
-
-
-def _env(environment: Mapping[str, str]) -> list[str]:
-    env = shutil.which("env")
-    assert env
-    return [env, *(f"{name}={value}" for name, value in environment.items())]
 
 
 def _redis_answers(url: str) -> Callable[[], bool]:

@@ -16,6 +16,8 @@ from typing import Any
 
 import httpx
 
+from tests.bed import BedError
+
 THINK_SECONDS = (0.5, 1.5)
 TURNS = (3, 7)
 TOPICS = ("queues", "caches", "models")
@@ -58,7 +60,8 @@ class Users:
         self._chance = random.Random(2026)  # noqa: S311 - a load, no secrets
         self._names = itertools.count(1)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._live()))
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._run)
 
     def __enter__(self) -> "Users":
         self._thread.start()
@@ -68,9 +71,20 @@ class Users:
         self.finish()
 
     def finish(self) -> None:
-        """Begin nothing more, and wait until all questions are answered."""
+        """Begin nothing more, and wait until all questions are answered.
+
+        Fail if the users themselves did: without load no figure would mean anything.
+        """
         self._stop.set()
         self._thread.join()
+        if self._failure is not None:
+            raise BedError(f"the users failed: {self._failure!r}") from self._failure
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._live())
+        except Exception as exc:  # noqa: BLE001 - told by finish, in the thread that waits
+            self._failure = exc
 
     async def _live(self) -> None:
         limits = httpx.Limits(max_connections=None)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.demo.full.users import Session, Tally
+from tests.bed import BedError
+from tests.demo.full.users import Session, Tally, Users
 
 
 def session(turns: int, unsure: int = 0) -> Session:
@@ -48,3 +49,12 @@ def test_attainment_counts_failed_requests_as_late() -> None:
     tally = Tally(waits=[0.1, 3.0])
     tally.failures["503"] = 2
     assert tally.attainment(2.0) == 0.25
+
+
+def test_users_that_fail_are_no_quiet_load() -> None:
+    def wanted() -> int:
+        raise ZeroDivisionError
+
+    users = Users("http://127.0.0.1:9", wanted)
+    with pytest.raises(BedError, match="the users failed: "), users:
+        users._thread.join()
