@@ -23,9 +23,8 @@ Make = Callable[[float, int, int], Scaler]
 """Makes a scaler from a share, the slots of a replica and the most replicas."""
 
 
-def _ongoing(seen: Sight) -> float | None:
-    active, queued = seen.readings.get("activeRequests"), seen.readings.get("queueDepth")
-    return None if active is None or queued is None else active + queued
+_ongoing: Final = on_work(1.0)
+"""Tells the requests in service and waiting, None if unknown."""
 
 
 def _mean_since(

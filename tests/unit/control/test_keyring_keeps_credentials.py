@@ -3,7 +3,6 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator
-from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,26 +10,11 @@ import pytest
 from agentscaler.api.policy import Policy
 from agentscaler.control.keyring import Keyring
 from tests.fakes.apiserver import FakeApiServer, Fault
+from tests.fakes.clocks import HandClock
 from tests.fakes.connected import connected
-from tests.unit.control.bodies import NOON
 from tests.unit.observe.worlds import policy
 
 KEY = ("agents", "keys")
-
-
-class HandClock:
-    """A clock that the test turns."""
-
-    seconds = 1000.0
-
-    def now(self) -> datetime:
-        return NOON
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    async def sleep(self, seconds: float) -> None:
-        self.seconds += seconds
 
 
 class Hall:

@@ -2,15 +2,15 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from agentscaler.act.leases import Lease
 from agentscaler.control.leadership import Elector, Terms
 from agentscaler.errors import ClusterError, ConflictError, LeadershipLostError
+from tests.fakes.clocks import NOON, HandClock
 
-NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 FAST = Terms(
     duration=timedelta(seconds=1),
     renew_deadline=timedelta(seconds=0.6),
@@ -18,23 +18,6 @@ FAST = Terms(
     seek_every=timedelta(seconds=0.02),
     request_timeout=timedelta(seconds=0.1),
 )
-
-
-class HandClock:
-    """A clock that the test turns; sleeping turns it too."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def now(self) -> datetime:
-        return NOON + timedelta(seconds=self.seconds)
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    async def sleep(self, seconds: float) -> None:
-        self.seconds += seconds
-        await asyncio.sleep(0)
 
 
 class Shelf:

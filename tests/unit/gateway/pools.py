@@ -1,36 +1,18 @@
 """A pool of backends under a clock set by hand."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agentscaler.gateway.backends import Backend, Endpoint, Lease, Pool
 from agentscaler.gateway.routing.least_connections import LeastConnections
+from tests.fakes.clocks import HandClock
 from tests.unit.gateway.fleets import ANY
-
-NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-
-
-class ManualClock:
-    """Time passes only when a test says so."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def now(self) -> datetime:
-        return NOON + timedelta(seconds=self.seconds)
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    async def sleep(self, seconds: float) -> None:
-        self.seconds += seconds
 
 
 class Fleet:
     """A pool with the endpoints of so many backends."""
 
     def __init__(self, count: int, **options: Any) -> None:
-        self.clock = ManualClock()
+        self.clock = HandClock()
         self.pool = Pool(LeastConnections(), self.clock, **options)
         self.see(count)
 

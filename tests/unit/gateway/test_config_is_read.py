@@ -21,7 +21,7 @@ from agentscaler.gateway.settings import (
     StaticBackends,
     WakeSettings,
 )
-from tests.unit.gateway.pools import ManualClock
+from tests.fakes.clocks import HandClock
 
 LEAST: dict[str, Any] = {"agent": "research", "backends": {"static": ["10.0.0.7:8000"]}}
 
@@ -147,7 +147,7 @@ def test_every_rule_can_be_made(name: Any) -> None:
 
 def test_longest_prefix_wins_and_the_host_goes_first() -> None:
     routes = [
-        Route(parsed(**fields), ManualClock())
+        Route(parsed(**fields), HandClock())
         for fields in (
             {"agent": "all"},
             {"agent": "deep", "path": "/a/b"},
@@ -171,7 +171,7 @@ def test_longest_prefix_wins_and_the_host_goes_first() -> None:
 
 
 def test_retry_after_grows_with_the_line_and_stays_within_bounds() -> None:
-    route = Route(parsed(capacity=2), ManualClock())
+    route = Route(parsed(capacity=2), HandClock())
     assert route.retry_after_seconds() == 1
     route.pool.update([Endpoint("10.0.0.7:8000")])
     [backend] = route.pool.backends

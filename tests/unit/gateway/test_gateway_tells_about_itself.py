@@ -9,7 +9,7 @@ from agentscaler.gateway import config
 from agentscaler.gateway.backends import Endpoint
 from agentscaler.gateway.metrics import GatewayCollector
 from agentscaler.gateway.routes import Route
-from tests.unit.gateway.pools import ManualClock
+from tests.fakes.clocks import HandClock
 
 LABELS = {"namespace": "agents", "agent": "research", "pod": "gateway-0"}
 BACKEND = {**LABELS, "backend": "10.0.0.7:80"}
@@ -17,7 +17,7 @@ BACKEND = {**LABELS, "backend": "10.0.0.7:80"}
 
 def told(exports: str) -> tuple[Route, CollectorRegistry]:
     content: dict[str, Any] = {"agent": "research", "backends": {"static": ["10.0.0.7:80"]}}
-    route = Route(config.parse({"routes": [content]}).routes[0], ManualClock())
+    route = Route(config.parse({"routes": [content]}).routes[0], HandClock())
     registry = CollectorRegistry()
     registry.register(
         GatewayCollector([route], namespace="agents", pod="gateway-0", exports=exports)
