@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from agentscaler.api.status import Bottleneck
 from agentscaler.decide.snapshot import Missing, Reading
 from agentscaler.quantities import format_percent, format_quantity
 
@@ -26,20 +27,6 @@ class Severity(StrEnum):
 
     HIGH = "high"
     MEDIUM = "medium"
-
-
-class Verdict(StrEnum):
-    """What holds the agent back."""
-
-    PROVIDER_LIMIT = "ProviderLimit"
-    CLUSTER_FULL = "ClusterFull"
-    REPLICAS_STARTING = "ReplicasStarting"
-    REPLICAS = "Replicas"
-    COMPUTE = "Compute"
-    SLOW_OPERATION = "SlowOperation"
-    UNEVEN_LOAD = "UnevenLoad"
-    NONE = "None"
-    UNKNOWN = "Unknown"
 
 
 class Help(StrEnum):
@@ -109,7 +96,7 @@ class Diagnosis:
     `subject` names the provider, resource or operation that the verdict is about.
     """
 
-    verdict: Verdict
+    verdict: Bottleneck
     help: Help
     sentence: str
     subject: str = ""
@@ -126,7 +113,7 @@ def diagnose(seen: Situation) -> Diagnosis:
         or _busy(seen)
         or _slow(seen)
         or _uneven(seen)
-        or (Verdict.NONE, Help.NOT_NEEDED, "nothing holds the agent back", "")
+        or (Bottleneck.NONE, Help.NOT_NEEDED, "nothing holds the agent back", "")
     )
     return Diagnosis(verdict, helping, sentence, subject, findings)
 
@@ -159,7 +146,7 @@ def tails(operations: tuple[Operation, ...]) -> tuple[Finding, ...]:
     )
 
 
-_Cause = tuple[Verdict, Help, str, str]
+_Cause = tuple[Bottleneck, Help, str, str]
 
 
 def _refusing(seen: Situation) -> _Cause | None:
@@ -171,7 +158,7 @@ def _refusing(seen: Situation) -> _Cause | None:
         f"{provider} refuses {format_percent(seen.refused[provider])} of the calls for its limits"
         f"{_while_waiting(seen)}: more replicas would only be refused as well"
     )
-    return Verdict.PROVIDER_LIMIT, Help.NO, said, provider
+    return Bottleneck.PROVIDER_LIMIT, Help.NO, said, provider
 
 
 def _missing_replicas(seen: Situation) -> _Cause | None:
@@ -181,9 +168,9 @@ def _missing_replicas(seen: Situation) -> _Cause | None:
     lacking = f"{unready} of {seen.current} replicas asked for"
     if seen.overdue:
         said = f"{lacking} stay unready: the cluster is full, or they cannot start"
-        return Verdict.CLUSTER_FULL, Help.NO, said, ""
+        return Bottleneck.CLUSTER_FULL, Help.NO, said, ""
     said = f"{lacking} are starting{_while_waiting(seen)}: wait for them"
-    return Verdict.REPLICAS_STARTING, Help.WAIT, said, ""
+    return Bottleneck.REPLICAS_STARTING, Help.WAIT, said, ""
 
 
 def _blind(seen: Situation) -> _Cause | None:
@@ -191,7 +178,7 @@ def _blind(seen: Situation) -> _Cause | None:
     needed = {"queue": seen.queued, "load": seen.active, "capacity": seen.capacity}
     for name, reading in needed.items():
         if isinstance(reading, Missing):
-            return Verdict.UNKNOWN, Help.UNKNOWN, f"the {name} is not known: {reading}", ""
+            return Bottleneck.UNKNOWN, Help.UNKNOWN, f"the {name} is not known: {reading}", ""
     return None
 
 
@@ -206,9 +193,9 @@ def _busy(seen: Situation) -> _Cause | None:
             f"{taken}, and {worst.name} is used to {format_percent(worst.mean)} of its limit: more "
             "replicas share the load"
         )
-        return Verdict.COMPUTE, Help.YES, said, worst.name
+        return Bottleneck.COMPUTE, Help.YES, said, worst.name
     said = f"{taken} and all replicas are ready: more replicas take up the work"
-    return Verdict.REPLICAS, Help.YES, said, ""
+    return Bottleneck.REPLICAS, Help.YES, said, ""
 
 
 def _slow(seen: Situation) -> _Cause | None:
@@ -220,7 +207,7 @@ def _slow(seen: Situation) -> _Cause | None:
         f"requests take {_seconds(seen.latency)} although slots are free: {blamed}, and more "
         "replicas would not make it faster"
     )
-    return Verdict.SLOW_OPERATION, Help.NO, said, slowest.name if slowest else ""
+    return Bottleneck.SLOW_OPERATION, Help.NO, said, slowest.name if slowest else ""
 
 
 def _uneven(seen: Situation) -> _Cause | None:
@@ -230,7 +217,7 @@ def _uneven(seen: Situation) -> _Cause | None:
         f"slots are free{_while_waiting(seen)}: the work is not spread over all replicas, and more "
         "of them would not change that"
     )
-    return Verdict.UNEVEN_LOAD, Help.NO, said, ""
+    return Bottleneck.UNEVEN_LOAD, Help.NO, said, ""
 
 
 def _share_busy(seen: Situation) -> float:

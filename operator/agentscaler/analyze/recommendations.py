@@ -8,8 +8,8 @@ from agentscaler.analyze.bottlenecks import (
     Operation,
     Severity,
     Situation,
-    Verdict,
 )
+from agentscaler.api.status import Bottleneck
 
 # What a name holds, and what is usually done about such an operation.
 _REMEDIES: Final = (
@@ -20,15 +20,15 @@ _REMEDIES: Final = (
 _ELSE: Final = "profile it"
 
 _ADVICE: Final = {
-    Verdict.CLUSTER_FULL: (
+    Bottleneck.CLUSTER_FULL: (
         "look at the pods that are not ready (kubectl describe pod): add nodes, or lower their "
         "requests or spec.maxReplicas",
     ),
-    Verdict.UNEVEN_LOAD: (
+    Bottleneck.UNEVEN_LOAD: (
         "spread requests by least connections (docs/gateway.md), or look for sessions that are "
         "bound to one replica",
     ),
-    Verdict.SLOW_OPERATION: (
+    Bottleneck.SLOW_OPERATION: (
         "profile the agent: with operations named in its runtime, the slow one is told",
     ),
 }
@@ -47,14 +47,14 @@ def remedy_for(operation: str) -> str:
 
 
 def _about_verdict(seen: Situation, told: Diagnosis) -> tuple[str, ...]:
-    if told.verdict is Verdict.PROVIDER_LIMIT:
+    if told.verdict is Bottleneck.PROVIDER_LIMIT:
         return (
             f"ask {told.subject} for a higher limit, cache or batch its calls, and name it in "
             "spec.limits.providers so that no replica is bought in vain",
         )
-    if told.verdict is Verdict.SLOW_OPERATION and told.subject:
+    if told.verdict is Bottleneck.SLOW_OPERATION and told.subject:
         return (f"{told.subject}: {remedy_for(told.subject)}",)
-    if told.verdict in {Verdict.REPLICAS, Verdict.COMPUTE} and seen.at_maximum:
+    if told.verdict in {Bottleneck.REPLICAS, Bottleneck.COMPUTE} and seen.at_maximum:
         return ("raise spec.maxReplicas: the policy is not allowed to add more",)
     return _ADVICE.get(told.verdict, ())
 

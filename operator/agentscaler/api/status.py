@@ -221,6 +221,20 @@ class CandidateStatus(_Part):
     active_waiting: Span = Field("", description="Time in which requests really waited.")
 
 
+class Bottleneck(StrEnum):
+    """What holds an agent back; NONE: nothing does."""
+
+    PROVIDER_LIMIT = "ProviderLimit"
+    CLUSTER_FULL = "ClusterFull"
+    REPLICAS_STARTING = "ReplicasStarting"
+    REPLICAS = "Replicas"
+    COMPUTE = "Compute"
+    SLOW_OPERATION = "SlowOperation"
+    UNEVEN_LOAD = "UnevenLoad"
+    NONE = "None"
+    UNKNOWN = "Unknown"
+
+
 class BottleneckStatus(_Part):
     """What held the agent back when the operator last looked, at most a minute before."""
 

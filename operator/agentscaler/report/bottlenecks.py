@@ -2,16 +2,15 @@
 
 from typing import Final
 
-from agentscaler.api.status import BottleneckStatus, PolicyStatus
+from agentscaler.api.status import Bottleneck, BottleneckStatus, PolicyStatus
 
-_NOTHING: Final = "None"
 # Why it is unknown, the conditions tell; that replicas start, the scaling told.
-_UNTOLD: Final = frozenset({_NOTHING, "Unknown", "ReplicasStarting"})
+_UNTOLD: Final = frozenset({Bottleneck.NONE, Bottleneck.UNKNOWN, Bottleneck.REPLICAS_STARTING})
 
 
 def verdict_of(status: PolicyStatus) -> str:
     """Give the verdict; not to have looked yet is as good as to have found nothing."""
-    return status.bottleneck.verdict if status.bottleneck else _NOTHING
+    return status.bottleneck.verdict if status.bottleneck else Bottleneck.NONE
 
 
 def found_in(status: PolicyStatus) -> BottleneckStatus | None:

@@ -10,12 +10,12 @@ from agentscaler.analyze.bottlenecks import (
     Severity,
     Situation,
     Usage,
-    Verdict,
     diagnose,
     strained,
     tails,
 )
 from agentscaler.analyze.recommendations import recommend, remedy_for
+from agentscaler.api.status import Bottleneck
 from agentscaler.decide.snapshot import Missing, Why
 
 UNKNOWN = Missing(Why.EMPTY, "no series")
@@ -36,59 +36,59 @@ HOT = Usage("cpu", 0.9, 1.0)
 @pytest.mark.parametrize(
     ("seen", "verdict", "helping", "told"),
     [
-        (CALM, Verdict.NONE, Help.NOT_NEEDED, "nothing holds"),
+        (CALM, Bottleneck.NONE, Help.NOT_NEEDED, "nothing holds"),
         (
             replace(QUEUED, refused={"openai": 0.3, "other": 0.01}),
-            Verdict.PROVIDER_LIMIT,
+            Bottleneck.PROVIDER_LIMIT,
             Help.NO,
             "openai refuses 30% of the calls for its limits while 12 requests wait",
         ),
         (
             replace(QUEUED, refused={"openai": 0.04}),
-            Verdict.REPLICAS,
+            Bottleneck.REPLICAS,
             Help.YES,
             "100% of the slots are busy while 12 requests wait",
         ),
         (
             replace(QUEUED, current=4),
-            Verdict.REPLICAS_STARTING,
+            Bottleneck.REPLICAS_STARTING,
             Help.WAIT,
             "2 of 4 replicas asked for are starting",
         ),
         (
             replace(QUEUED, current=4, overdue=True),
-            Verdict.CLUSTER_FULL,
+            Bottleneck.CLUSTER_FULL,
             Help.NO,
             "2 of 4 replicas asked for stay unready",
         ),
-        (replace(QUEUED, usages=(HOT,)), Verdict.COMPUTE, Help.YES, "cpu is used to 90%"),
+        (replace(QUEUED, usages=(HOT,)), Bottleneck.COMPUTE, Help.YES, "cpu is used to 90%"),
         (
             replace(CALM, latency=30.0, operations=(STEADY, Operation("search", 20.0, 25.0))),
-            Verdict.SLOW_OPERATION,
+            Bottleneck.SLOW_OPERATION,
             Help.NO,
             "requests take 30s although slots are free: search is slowest",
         ),
         (
             replace(CALM, latency=30.0),
-            Verdict.SLOW_OPERATION,
+            Bottleneck.SLOW_OPERATION,
             Help.NO,
             "the model or a tool is slow",
         ),
-        (replace(CALM, queued=3.0), Verdict.UNEVEN_LOAD, Help.NO, "slots are free while 3"),
-        (replace(CALM, queued=UNKNOWN), Verdict.UNKNOWN, Help.UNKNOWN, "the queue is not known"),
-        (replace(CALM, active=UNKNOWN), Verdict.UNKNOWN, Help.UNKNOWN, "the load is not known"),
+        (replace(CALM, queued=3.0), Bottleneck.UNEVEN_LOAD, Help.NO, "slots are free while 3"),
+        (replace(CALM, queued=UNKNOWN), Bottleneck.UNKNOWN, Help.UNKNOWN, "the queue is not known"),
+        (replace(CALM, active=UNKNOWN), Bottleneck.UNKNOWN, Help.UNKNOWN, "the load is not known"),
         (
             replace(CALM, capacity=UNKNOWN),
-            Verdict.UNKNOWN,
+            Bottleneck.UNKNOWN,
             Help.UNKNOWN,
             "the capacity is not known: no series",
         ),
-        (replace(CALM, latency=UNKNOWN), Verdict.NONE, Help.NOT_NEEDED, "nothing holds"),
-        (replace(CALM, capacity=0.0), Verdict.REPLICAS, Help.YES, "100% of the slots"),
-        (replace(CALM, capacity=0.0, active=0.0), Verdict.NONE, Help.NOT_NEEDED, "nothing"),
+        (replace(CALM, latency=UNKNOWN), Bottleneck.NONE, Help.NOT_NEEDED, "nothing holds"),
+        (replace(CALM, capacity=0.0), Bottleneck.REPLICAS, Help.YES, "100% of the slots"),
+        (replace(CALM, capacity=0.0, active=0.0), Bottleneck.NONE, Help.NOT_NEEDED, "nothing"),
         (
             replace(QUEUED, queued=UNKNOWN, refused={"openai": 0.05}),
-            Verdict.PROVIDER_LIMIT,
+            Bottleneck.PROVIDER_LIMIT,
             Help.NO,
             "openai refuses 5% of the calls for its limits: more",
         ),
@@ -113,7 +113,7 @@ HOT = Usage("cpu", 0.9, 1.0)
     ],
 )
 def test_bottleneck_is_named_with_whether_replicas_help(
-    seen: Situation, verdict: Verdict, helping: Help, told: str
+    seen: Situation, verdict: Bottleneck, helping: Help, told: str
 ) -> None:
     diagnosis = diagnose(seen)
     assert (diagnosis.verdict, diagnosis.help) == (verdict, helping)
