@@ -19,10 +19,10 @@ _SHARE: Final = 10
 
 def cap(wanted: int, policy: PolicySpec, seen: Snapshot, memory: Memory) -> Step | None:
     """Slow growth beyond the soft limit, and end it beyond the hard one; never remove."""
-    budget, current = policy.limits.budget, seen.replicas.current
-    if budget is None or wanted <= current:
+    budget, known = policy.limits.budget, memory.limits.spend
+    if budget is None or known is None or wanted <= seen.replicas.current:
         return None
-    spent = cost(budget, spend(budget, seen, memory))
+    spent = cost(budget, known)
     if spent >= budget.hard:
         return _stop(wanted, budget, seen, spent)
     if budget.soft is None or spent < budget.soft:

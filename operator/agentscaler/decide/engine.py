@@ -23,7 +23,7 @@ from agentscaler.decide import (
     work,
 )
 from agentscaler.decide.decision import Decision, Memory, Step
-from agentscaler.decide.limits import UNLEARNED, Learned
+from agentscaler.decide.limits import UNLEARNED, Learned, Still
 from agentscaler.decide.snapshot import Snapshot
 
 Stage: TypeAlias = Callable[[int, PolicySpec, Snapshot, Memory], Step | None]
@@ -55,9 +55,8 @@ def decide(policy: PolicySpec, seen: Snapshot, memory: Memory) -> Decision:
     """Fold the stages: first what the load needs, then how far the count may follow it."""
     current = seen.replicas.current
     still = phantoms.still(policy, seen, memory)
-    if still is not memory.limits.still:
-        memory = replace(memory, limits=replace(memory.limits, still=still))
     seen = phantoms.without(seen, still)
+    memory = replace(memory, limits=_limits(policy, seen, memory, still))
     advice, needs = _fold(NEED, current, policy, seen, memory)
     replicas, limits = _fold(LIMITS, advice, policy, seen, memory)
     steps = (*needs, *limits)
@@ -95,19 +94,19 @@ def _remember(policy: PolicySpec, seen: Snapshot, memory: Memory, advice: int) -
         slots_per_replica=work.learned_slots(policy, seen, memory),
         ready=seen.replicas.ready,
         reserve=reserve.learned(policy, seen, memory),
-        limits=_limits(policy, seen, memory),
     )
 
 
-def _limits(policy: PolicySpec, seen: Snapshot, memory: Memory) -> Learned:
+def _limits(policy: PolicySpec, seen: Snapshot, memory: Memory, still: Still | None) -> Learned:
+    """Give what is known of the limits after this look; the stages go by it."""
     known, current, plan = memory.limits, seen.replicas.current, policy.limits.budget
     if not policy.limits.providers and plan is None:  # most policies: nothing else to follow
-        return UNLEARNED if known.still is None else Learned(still=known.still)
+        return UNLEARNED if still is None else Learned(still=still)
     grown = current - (current if known.replicas is None else known.replicas)
     return Learned(
         ceilings=providers.learned(policy, seen, memory),
         spend=None if plan is None else budget.spend(plan, seen, memory),
-        still=known.still,
+        still=still,
         replicas=current,
         grown=grown if grown > 0 else known.grown,
     )

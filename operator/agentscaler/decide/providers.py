@@ -30,9 +30,7 @@ def limit(wanted: int, policy: PolicySpec, seen: Snapshot, memory: Memory) -> St
         return None
     busy = _busy(policy, seen, memory)
     named = {provider.name: provider for provider in policy.limits.providers}
-    allowed = [
-        (_allowed(ceiling, seen, busy), ceiling) for ceiling in learned(policy, seen, memory)
-    ]
+    allowed = [(_allowed(ceiling, seen, busy), ceiling) for ceiling in memory.limits.ceilings]
     most, lowest = min(allowed, key=lambda pair: pair[0], default=(wanted, None))
     if lowest is None or wanted <= most:
         return None
