@@ -8,6 +8,7 @@ import pytest
 from agentscaler.control.analyzer import Analyzer
 from agentscaler.observe.expressions import Agent
 from agentscaler.observe.profiles import Profile
+from agentscaler.report import status
 from tests.fakes.cluster import POLICY_STATUS
 from tests.fakes.leadership import Leader, leading
 
@@ -56,7 +57,15 @@ async def test_verdict_is_written_with_the_next_pass_and_once(leader: Leader) ->
     await judge(leader, 0.0)
     await leader.run_pass()
     assert leader.new_writes(before) == [RECORD, RECORD]
-    assert leader.status()["bottleneck"]["verdict"] != "ProviderLimit"
+    assert "bottleneck" not in leader.status()
+
+
+async def test_agent_that_nothing_holds_back_is_never_written_for_it(leader: Leader) -> None:
+    before = await settled(leader)
+    await judge(leader, 0.0)
+    await leader.run_pass()
+    await leader.run_pass(after=status.HEARTBEAT.total_seconds() + 1)
+    assert leader.new_writes(before) == []
 
 
 async def test_restart_keeps_the_verdict_and_tells_it_no_second_time(leader: Leader) -> None:

@@ -238,7 +238,7 @@ class Bottleneck(StrEnum):
 class BottleneckStatus(_Part):
     """What held the agent back when the operator last looked, at most a minute before."""
 
-    verdict: ShortText = Field(description="What holds it back, for machines; None: nothing does.")
+    verdict: ShortText = Field(description="What holds it back, for machines.")
     replicas_help: ShortText = Field(
         "", description="Whether more replicas would help: Yes, No, Wait, NotNeeded or Unknown."
     )

@@ -6,17 +6,25 @@ No I/O: the readings, the profile and the policy's status are read by whoever as
 from collections.abc import Mapping
 from datetime import datetime
 from math import inf
+from typing import Final
 
 from agentscaler.analyze import bottlenecks, recommendations
 from agentscaler.analyze.bottlenecks import Operation, Situation, Usage
 from agentscaler.api.policy import Policy
 from agentscaler.api.signals import LatencyMeaning, SignalName
-from agentscaler.api.status import MAX_RECOMMENDATIONS, BottleneckStatus, PolicyStatus
+from agentscaler.api.status import (
+    MAX_RECOMMENDATIONS,
+    Bottleneck,
+    BottleneckStatus,
+    PolicyStatus,
+)
 from agentscaler.api.strategies import Threshold
 from agentscaler.decide.snapshot import Missing, Reading, Why
 from agentscaler.observe.profiles import Profile
 from agentscaler.observe.readings import Readings
 
+# Why it is unknown, the conditions tell; that replicas start, the scaling told.
+_UNTOLD: Final = frozenset({Bottleneck.NONE, Bottleneck.UNKNOWN, Bottleneck.REPLICAS_STARTING})
 _UNUSED = Missing(Why.EMPTY, "the policy does not use it")
 
 
@@ -49,9 +57,14 @@ def situation_of(
     )
 
 
-def bottleneck_of(situation: Situation) -> BottleneckStatus:
-    """Give the verdict on a situation as the status tells it."""
+def bottleneck_of(situation: Situation) -> BottleneckStatus | None:
+    """Give the verdict on a situation as the status tells it; None where there is nothing new.
+
+    A status that said so of every agent at rest would be written for it.
+    """
     told = bottlenecks.diagnose(situation)
+    if told.verdict in _UNTOLD:
+        return None
     return BottleneckStatus(
         verdict=told.verdict.value,
         replicas_help=told.help.value,

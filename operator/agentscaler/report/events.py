@@ -23,7 +23,7 @@ from agentscaler.api.status import (
     ScalingEvent,
 )
 from agentscaler.decide.decision import Direction
-from agentscaler.report import bottlenecks, conditions, history
+from agentscaler.report import conditions, history
 
 NORMAL: Final = "Normal"
 WARNING: Final = "Warning"
@@ -148,8 +148,8 @@ def _scaling_reason(scaling: ScalingEvent) -> str:
 def _bottleneck(
     old: PolicyStatus, new: PolicyStatus, policy: Reference, now: datetime
 ) -> Iterator[Notice]:
-    found = bottlenecks.found_in(new)
-    if found is not None and found.verdict != bottlenecks.verdict_of(old):
+    found, before = new.bottleneck, old.bottleneck
+    if found is not None and (before is None or before.verdict != found.verdict):
         yield Notice(
             about=policy,
             type=NORMAL,

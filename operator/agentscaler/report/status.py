@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from agentscaler.api.status import PolicyStatus
-from agentscaler.report import bottlenecks, story
+from agentscaler.report import story
 
 Document = dict[str, Any]
 
@@ -53,7 +53,7 @@ def _essence(status: PolicyStatus) -> tuple[object, ...]:
         status.forecast is None,
         status.candidate and (status.candidate.desired_replicas, status.candidate.reason),
         status.limits and (status.limits.ceilings, status.limits.phantom is None),
-        bottlenecks.verdict_of(status),
+        status.bottleneck and status.bottleneck.verdict,
         status.draining,
         [(condition.type, condition.status, condition.reason) for condition in status.conditions],
         [(event.id, event.outcome) for event in status.history],

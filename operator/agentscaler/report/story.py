@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from agentscaler.api.status import MAX_LINE, Outcome, PolicyStatus, Reason, ScalingEvent
-from agentscaler.report import bottlenecks, candidates, conditions, limits, readings
+from agentscaler.report import candidates, conditions, limits, readings
 from agentscaler.report.wording import cause, day, sentence
 
 _NEWEST: Final = 5  # events told; all are in the history
@@ -108,7 +108,7 @@ def _limits(status: PolicyStatus) -> Iterator[str]:
 
 
 def _bottleneck(status: PolicyStatus) -> Iterator[str]:
-    found = bottlenecks.found_in(status)
+    found = status.bottleneck
     if found is not None:
         yield f"Bottleneck: {found.message} ({found.verdict})."
 
