@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from agentscaler import conventions
 from tests.fakes.apiserver import Fault
 from tests.fakes.cluster import EAGER, POLICY_STATUS, SCALE, SLOTS
-from tests.fakes.connected import QUICK
+from tests.fakes.connected import PATIENT
 from tests.fakes.leadership import Leader, leading
 from tests.fakes.podded import Fleet, passes
 
@@ -27,8 +26,7 @@ async def leader(tmp_path: Path) -> AsyncIterator[Leader]:
 
 @pytest.fixture
 async def patient(tmp_path: Path) -> AsyncIterator[Leader]:
-    """Lead with the operator's own patience: hundreds of answers in half a second is no fault."""
-    async with leading(tmp_path, limits=replace(QUICK, timeout_seconds=30)) as made:
+    async with leading(tmp_path, limits=PATIENT) as made:
         yield made
 
 

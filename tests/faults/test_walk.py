@@ -14,6 +14,7 @@ from typing import Final
 
 from tests.fakes.apiserver import Fault
 from tests.fakes.cluster import POLICY_STATUS, SCALE, SLOTS
+from tests.fakes.connected import PATIENT
 from tests.fakes.leadership import Leader, leading
 from tests.faults.test_metrics_faults import FAULTS
 
@@ -151,7 +152,7 @@ HAPPENINGS: Final[tuple[Callable[[Walk, str], None], ...]] = (
 
 
 async def test_walk_of_faults_keeps_the_invariants_and_ends_whole(tmp_path: Path) -> None:
-    async with leading(tmp_path, deadline=timedelta(seconds=2)) as leader:
+    async with leading(tmp_path, limits=PATIENT, deadline=timedelta(seconds=2)) as leader:
         walk = Walk(leader, Random(SEED))  # noqa: S311 - to be repeated, not to be secret
         for _ in range(STEPS):
             await walk.step()
