@@ -81,7 +81,7 @@ unit: $(READY)  ## Unit tests: no network, no cluster, seconds
 	$(BIN)/pytest tests/unit --numprocesses=auto
 
 .PHONY: test-faults
-test-faults: $(READY)  ## Faults and a random walk of them (FAULT_WALK_STEPS=20000 for a long one)
+test-faults: $(READY)  ## Faults and a random walk of them (FAULT_WALK_MINUTES=30 for a long one)
 	$(BIN)/pytest --timeout 0 tests/faults
 
 .PHONY: bench-gateway

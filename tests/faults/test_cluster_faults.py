@@ -13,6 +13,7 @@ from tests.fakes.cluster import EAGER, POLICY_STATUS, SCALE, SLOTS
 from tests.fakes.connected import PATIENT
 from tests.fakes.leadership import Leader, leading
 from tests.fakes.podded import Fleet, passes
+from tests.faults.dying import die_at
 
 # More requests than any pass below makes: the sweep ends earlier, with the pass that was not cut.
 MOST_REQUESTS = 60
@@ -43,35 +44,6 @@ def counts(leader: Leader, name: str = "agent") -> list[int]:
 
 def outcomes(leader: Leader) -> list[str]:
     return [each["outcome"] for each in leader.history()]
-
-
-async def die_at(leader: Leader, number: int, *, answered: bool) -> bool:
-    """Take a pass that ends at its request of that number; tell whether it came that far."""
-    seen, reached = 0, asyncio.Event()
-
-    def count(verb: str, what: str) -> None:
-        nonlocal seen
-        if verb in {"watch", "list"} and what != "pods":
-            return
-        seen += 1
-        if seen == number:
-            if not answered:  # it never arrives
-                leader.server.faults.append(Fault(verb, what, hang=True))
-            reached.set()
-
-    leader.server.on_request = count
-    taking = asyncio.create_task(leader.run_pass())
-    waiting = asyncio.create_task(reached.wait())
-    await asyncio.wait({taking, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    if answered:
-        await asyncio.sleep(0.01)  # the server is done with it, whoever hears of that
-    for task in (taking, waiting):
-        task.cancel()
-    await asyncio.gather(taking, waiting, return_exceptions=True)
-    leader.server.on_request = lambda verb, what: None
-    leader.server.faults.clear()
-    leader.server.cut()
-    return reached.is_set()
 
 
 @pytest.mark.parametrize("answered", [True, False], ids=["answered", "lost"])
