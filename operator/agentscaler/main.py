@@ -55,6 +55,7 @@ _LOG: Final = logs.logger("agentscaler")
 _WRITE_MARGIN: Final = timedelta(seconds=3)
 _STALLED_SECONDS: Final = 60.0
 _RETRY_SECONDS: Final = 1.0
+_LONGEST_MANAGER: Final = 128  # the API server takes no longer one
 _NO_CRD: Final = (
     f"the cluster does not know {conventions.KIND}: apply crds/agentscalingpolicies.yaml, or "
     "install the chart with crds.enabled=true"
@@ -73,6 +74,15 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8080
     requests_per_second: float = 200.0
+
+    @property
+    def manager(self) -> str:
+        """Name who writes, as managed fields note it: the same for all replicas of a release.
+
+        Another release has another Lease, so that two which act on one target see each other.
+        """
+        lease = f"{self.lease_namespace}/{self.lease_name}"
+        return f"{conventions.FIELD_MANAGER}@{lease}"[:_LONGEST_MANAGER]
 
 
 class Operator:
@@ -133,6 +143,7 @@ class Operator:
             clock=self._clock,
             limits=Limits(per_second=rate, burst=round(2 * rate)),
             may_write=partial(elector.may_write, _WRITE_MARGIN),
+            manager=self._settings.manager,
         )
         try:
             yield api, elector
@@ -261,7 +272,7 @@ class Operator:
         await targets.follow(self._registry.kinds())
         await targets.settled()
         await rivals.settled()
-        judge = Judge(self._registry, targets, rivals)
+        judge = Judge(self._registry, targets, rivals, self._settings.manager)
         for entry in self._registry:
             record.tell_again(entry, judge.reference(entry))
 
@@ -295,7 +306,7 @@ class Operator:
         cycle = Cycle(
             Parts(
                 api=api,
-                judge=Judge(registry, targets, rivals),
+                judge=Judge(registry, targets, rivals, self._settings.manager),
                 observer=observer,
                 forecasts=forecasts,
                 drains=drains,

@@ -53,6 +53,7 @@ class Asked:
     plural: str
     key: Key
     sub: str
+    manager: str
 
 
 class FakeApiServer:
@@ -213,7 +214,12 @@ class FakeApiServer:
 
     def _write(self, served: Served, asked: Asked, body: Body) -> Body:
         if asked.sub == "scale" and served.scale:
-            body = {"spec": {served.scale[0]: body["spec"]["replicas"]}}
+            field = served.scale[0]
+            writer = {"manager": asked.manager, "fieldsV1": {"f:spec": {f"f:{field}": {}}}}
+            body = {
+                "metadata": {"managedFields": [writer]},
+                "spec": {field: body["spec"]["replicas"]},
+            }
         elif asked.sub == "status":
             body = {"status": body["status"]}
         elif asked.verb == "update":
@@ -311,7 +317,8 @@ def _read(request: web.Request) -> Asked:
     else:
         verb = "watch" if "watch" in request.query else "list"
     what = "/".join(part for part in (plural, sub) if part) or "discovery"
-    return Asked(verb, what, group, plural, (namespace, name), sub)
+    manager = request.query.get("fieldManager", "")
+    return Asked(verb, what, group, plural, (namespace, name), sub, manager)
 
 
 async def _send(response: web.StreamResponse, kind: str, body: Body) -> None:

@@ -22,7 +22,10 @@ _WRITES: Final = {"create": "POST", "update": "PUT", "patch": "PATCH"}
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request in the words of RBAC: a verb and a place, and what goes with them."""
+    """One request in the words of RBAC: a verb and a place, and what goes with them.
+
+    `manager` is who is noted as the writer of the fields that a write sets.
+    """
 
     verb: str
     place: Place
@@ -30,6 +33,7 @@ class Call:
     body: Body | None = None
     accept: str = JSON
     content: str = JSON
+    manager: str = conventions.FIELD_MANAGER
 
     @property
     def doing(self) -> str:
@@ -47,7 +51,7 @@ class Call:
     def query(self) -> list[tuple[str, str]]:
         query = dict(self.params)
         if self.writes:
-            query["fieldManager"] = conventions.FIELD_MANAGER
+            query["fieldManager"] = self.manager
         if self.content == APPLY_PATCH:
             query["force"] = "true"
         return list(query.items())

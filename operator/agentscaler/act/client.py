@@ -54,7 +54,8 @@ class Api:
 
     `requests` counts what was sent, by verb and resource as RBAC rules name them:
     ("patch", "deployments/scale"). `scalable` is what discovery has told so far.
-    `may_write` is asked right before each write leaves, after all waiting.
+    `may_write` is asked right before each write leaves, after all waiting. `manager` is noted as
+    the writer in the managed fields.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Api:
         clock: Clock,
         limits: Limits,
         may_write: Callable[[], bool],
+        manager: str,
     ) -> None:
         self.requests: Counter[tuple[str, str]] = Counter()
         self.scalable: dict[Kind, Resource] = {}
@@ -73,6 +75,7 @@ class Api:
         self._kubeconfig = kubeconfig
         self._clock = clock
         self._may_write = may_write
+        self._manager = manager
         self._throttle = Throttle(clock, per_second=limits.per_second, burst=limits.burst)
         self._slots = asyncio.Semaphore(limits.concurrency)
         self._renewing = asyncio.Lock()
@@ -155,7 +158,7 @@ class Api:
             _cut(response)
 
     async def _ask(self, verb: str, place: Place, **details: Any) -> Body:
-        call = Call(verb, place, **details)
+        call = Call(verb, place, manager=self._manager, **details)
         async with self._slots:
             response = await self._open(
                 call, aiohttp.ClientTimeout(total=self.limits.timeout_seconds)
@@ -235,6 +238,7 @@ async def connect(
     clock: Clock | None = None,
     limits: Limits | None = None,
     may_write: Callable[[], bool] = lambda: True,
+    manager: str = conventions.FIELD_MANAGER,
 ) -> Api:
     """Find the cluster (see `login.load`) and connect to it; nothing is asked of it yet."""
     settings = client.Configuration()
@@ -250,4 +254,5 @@ async def connect(
         clock=clock or SystemClock(),
         limits=limits,
         may_write=may_write,
+        manager=manager,
     )

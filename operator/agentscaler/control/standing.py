@@ -46,12 +46,22 @@ def reference_of(policy: Policy, target: Target) -> Reference:
 
 
 class Judge:
-    """Looks each policy up in what is known of the cluster."""
+    """Looks each policy up in what is known of the cluster.
 
-    def __init__(self, registry: Registry, targets: Targets, rivals: Rivals) -> None:
+    `manager` is the name under which our own writes are noted.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        targets: Targets,
+        rivals: Rivals,
+        manager: str = conventions.FIELD_MANAGER,
+    ) -> None:
         self._registry = registry
         self._targets = targets
         self._rivals = rivals
+        self._manager = manager
 
     def judge(self, entry: Entry, now: datetime) -> Standing:
         """Tell whether the policy may be decided on, and if not, why."""
@@ -67,7 +77,7 @@ class Judge:
         if rival := self._rival(policy):
             return rival
         replicas = _replicas(entry, found)
-        _notice_foreign_write(entry, policy, found, replicas.current, now)
+        self._notice_foreign_write(entry, policy, found, replicas.current, now)
         return Workable(policy, found, replicas)
 
     def reference(self, entry: Entry) -> Reference | None:
@@ -97,6 +107,23 @@ class Judge:
             return None
         return troubles.other_autoscaler(*rivals[0])
 
+    def _notice_foreign_write(
+        self, entry: Entry, policy: Policy, target: Target, current: int, now: datetime
+    ) -> None:
+        expected, entry.replicas = entry.replicas, current
+        if entry.contested_until is not None and now >= entry.contested_until:
+            entry.contest = entry.contested_until = None
+        if expected is None or expected == current or policy.spec.mode is not Mode.AUTO:
+            return
+        writer = target.writer.manager if target.writer else "somebody"
+        if writer == self._manager:
+            return
+        ref = policy.spec.scale_target_ref
+        entry.contest = troubles.contested(
+            writer, target=f"{ref.kind}/{ref.name}", found=current, decided=expected
+        )
+        entry.contested_until = now + _CONTEST
+
 
 def _replicas(entry: Entry, target: Target) -> Replicas:
     """Give the counts; right after our own change, the watch still tells of the count before it."""
@@ -106,21 +133,3 @@ def _replicas(entry: Entry, target: Target) -> Replicas:
         current = entry.replicas
     starting = max(0, current - target.ready)
     return Replicas(current, target.ready, starting, target.rolling_out)
-
-
-def _notice_foreign_write(
-    entry: Entry, policy: Policy, target: Target, current: int, now: datetime
-) -> None:
-    expected, entry.replicas = entry.replicas, current
-    if entry.contested_until is not None and now >= entry.contested_until:
-        entry.contest = entry.contested_until = None
-    if expected is None or expected == current or policy.spec.mode is not Mode.AUTO:
-        return
-    writer = target.writer.manager if target.writer else "somebody"
-    if writer == conventions.FIELD_MANAGER:
-        return
-    ref = policy.spec.scale_target_ref
-    entry.contest = troubles.contested(
-        writer, target=f"{ref.kind}/{ref.name}", found=current, decided=expected
-    )
-    entry.contested_until = now + _CONTEST

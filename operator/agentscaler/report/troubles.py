@@ -73,7 +73,12 @@ _APPLY: Final = (
     "remove spec.replicas from the manifest, first from its record: kubectl apply edit-last-applied"
 )
 _BY_HAND: Final = "to set the count by hand, use spec.override (replicas and until) of this policy"
+_OPERATOR: Final = (
+    "uninstall one of the two operators, or divide the namespaces between them by watchNamespaces: "
+    "that one is named by the namespace and name of its Lease"
+)
 _CURES: Final = (
+    ("agentscaler@", _OPERATOR),
     ("argocd", _ARGO),
     ("helm-controller", _FLUX),
     ("kustomize-controller", _FLUX),

@@ -200,6 +200,14 @@ def test_our_own_write_is_none(court: Court) -> None:
     assert (entry.contest, entry.replicas) == (None, 6)
 
 
+def test_write_of_another_operator_is_told(court: Court) -> None:
+    entry = court.entry()
+    court.sees(entry, workload(4))
+    court.sees(entry, workload(2, version="8", writer=f"{OURS}@elsewhere/leader"))
+    assert entry.contest is not None
+    assert "uninstall one of the two operators" in entry.contest.message
+
+
 @pytest.mark.parametrize("mode", ["Recommend", "Paused"])
 def test_whoever_does_not_act_has_no_word_to_contest(court: Court, mode: str) -> None:
     entry = court.entry(mode=mode)

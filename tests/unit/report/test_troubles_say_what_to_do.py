@@ -62,6 +62,7 @@ def test_trouble_names_the_cure(trouble: Trouble, reason: str, cure: str) -> Non
         ),
         ("kubectl-edit", "use spec.override"),
         ("kubectl", "use spec.override"),
+        ("agentscaler@team-b/agentscaler-leader", "uninstall one of the two operators"),
         ("kube-controller-manager", "remove the HorizontalPodAutoscaler"),
         ("keda-operator", "remove the ScaledObject"),
         ("terraform", "let it leave spec.replicas alone"),
