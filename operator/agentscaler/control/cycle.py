@@ -5,8 +5,7 @@ again at the next poll.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,10 +14,11 @@ from agentscaler.act.client import Api
 from agentscaler.api.policy import Mode, Policy
 from agentscaler.api.status import CandidateStatus, Outcome, PolicyStatus
 from agentscaler.clock import Clock
-from agentscaler.control import draining, scaling
+from agentscaler.control import draining, proceeding, scaling
 from agentscaler.control.draining import Drains
 from agentscaler.control.forecasts import Forecasts
 from agentscaler.control.keyring import Keyring
+from agentscaler.control.proceeding import Works
 from agentscaler.control.recording import Record
 from agentscaler.control.registry import Entry
 from agentscaler.control.standing import Judge, Unknown, Workable, reference_of
@@ -27,7 +27,7 @@ from agentscaler.decide import engine, shadow, work
 from agentscaler.decide.decision import Decision, Direction, carried_out
 from agentscaler.decide.draining import Retreat
 from agentscaler.decide.snapshot import Snapshot
-from agentscaler.errors import ClusterError, ConflictError, LeadershipLostError
+from agentscaler.errors import ClusterError, ConflictError
 from agentscaler.forecast import rows
 from agentscaler.observe.observer import Observer
 from agentscaler.observe.readings import Readings
@@ -36,8 +36,6 @@ from agentscaler.report.composing import Facts
 from agentscaler.report.events import Reference
 from agentscaler.report.telemetry import Telemetry
 
-# Between so many decisions the loop turns, for probes, watches and the lease.
-_AT_ONCE: Final = 50
 _LOG: Final = logs.logger("agentscaler.cycle")
 
 
@@ -90,76 +88,93 @@ class Cycle:
 
     async def run(self, due: Sequence[Entry]) -> list[Entry]:
         """Take these policies through a pass; give those to look at again right away."""
-        now = self._parts.clock.now()
-        plans, shrinking = await self._plan(due, now)
-        # Growth does not wait for a look at the pods of those that shrink.
-        works = (
-            self._carry_out(plans),
-            self._retreat(shrinking, now),
-            self._parts.drains.release_left_behind(),
+        now, parts = self._parts.clock.now(), self._parts
+        halted, active = self._sort(due, now)
+        seen = await self._observe([workable.policy for _, workable in active], now)
+        urgent = Works()
+        try:
+            calm, shrinking = await self._look_at_all(active, seen, now, urgent)
+        except BaseException:
+            urgent.cancel()
+            raise
+        again = await urgent.ended()
+        works = self._write(halted, calm), self._retreat(shrinking, now)
+        ended = await asyncio.gather(
+            *works, parts.drains.release_left_behind(), return_exceptions=True
         )
-        ended = await asyncio.gather(*works, return_exceptions=True)
-        self._parts.telemetry.count_api_requests(self._parts.api.requests)
-        again: list[Entry] = []
+        parts.telemetry.count_api_requests(parts.api.requests)
         for each in ended:
             if isinstance(each, BaseException):
                 raise each
             again += each or ()
         return again
 
-    async def _carry_out(self, plans: Sequence[Plan]) -> list[Entry]:
-        """Write and do what was planned; give the policies to look at again right away."""
-        results = await asyncio.gather(
-            *(self._execute(plan) for plan in plans), return_exceptions=True
-        )
-        again = []
-        for plan, result in zip(plans, results, strict=True):
-            with _alone(plan.entry):
-                if isinstance(result, ConflictError):
-                    _LOG.info("looked at again", policy=plan.entry.key, why=str(result))
-                    again.append(plan.entry)
-                elif result is not None:
-                    raise result
-        return again
+    async def _look_at_all(
+        self,
+        active: Sequence[tuple[Entry, Workable]],
+        seen: Mapping[str, Readings],
+        now: datetime,
+        urgent: Works,
+    ) -> tuple[list[_Looked], list[_Looked]]:
+        """Decide for all; give those of which nothing is asked, and those whose pods have a say.
 
-    async def _plan(self, due: Sequence[Entry], now: datetime) -> tuple[list[Plan], list[_Looked]]:
-        """Plan for all policies but those whose pods have a say: give these as they were seen."""
-        plans: list[Plan] = []
+        Growth begins as soon as it is decided: it waits neither for the pods of others nor for
+        their statuses, which take longer to put into words than all decisions.
+        """
+        calm: list[_Looked] = []
+        shrinking: list[_Looked] = []
+        async for entry, workable in proceeding.in_turns(active):
+            with proceeding.alone(entry):
+                looked = self._look(entry, workable, seen[workable.policy.key], now)
+                if retreats.looks(looked.decision):
+                    shrinking.append(looked)
+                elif looked.decision.direction is Direction.NONE:
+                    calm.append(looked)
+                else:
+                    self._start(urgent, looked)
+        return calm, shrinking
+
+    async def _write(self, halted: Sequence[Plan], calm: Sequence[_Looked]) -> list[Entry]:
+        """Write the statuses of those whose counts stay."""
+        works = Works()
+        for plan in halted:
+            works.begin(plan.entry, self._execute(plan))
+        async for looked in proceeding.in_turns(calm):
+            # One whose spec changed meanwhile is looked at anew, soon.
+            if looked.entry.policy is looked.workable.policy:
+                with proceeding.alone(looked.entry):
+                    self._start(works, looked)
+        return await works.ended()
+
+    def _sort(
+        self, due: Sequence[Entry], now: datetime
+    ) -> tuple[list[Plan], list[tuple[Entry, Workable]]]:
+        """Tell those that can be worked on from those of which only that is to be said."""
+        halted: list[Plan] = []
         active: list[tuple[Entry, Workable]] = []
         for entry in due:
-            with _alone(entry):
+            with proceeding.alone(entry):
                 match self._judge(entry, now):
                     case Plan() as plan:
-                        plans.append(plan)
+                        halted.append(plan)
                     case Workable() as workable:
                         active.append((entry, workable))
                     case None:
                         pass  # nothing is known of its target; the status stays
-        seen = await self._observe([workable.policy for _, workable in active], now)
-        shrinking: list[_Looked] = []
-        for number, (entry, workable) in enumerate(active, start=1):
-            with _alone(entry):
-                looked = self._look(entry, workable, seen[workable.policy.key], now)
-                if retreats.looks(looked.decision):
-                    shrinking.append(looked)
-                else:
-                    plans.append(self._compose(looked))
-            if number % _AT_ONCE == 0:
-                await asyncio.sleep(0)
-        return plans, shrinking
+        return halted, active
 
     async def _retreat(self, shrinking: Sequence[_Looked], now: datetime) -> list[Entry]:
         """Decide again, with a look at the pods of which some are to go, and carry that out."""
         targets = [(each.workable.policy, each.workable.target) for each in shrinking]
         seen = await self._parts.drains.look(targets, now)
-        plans = []
+        works = Works()
         for each in shrinking:
-            with _alone(each.entry):
+            with proceeding.alone(each.entry):
                 policy, memory = each.workable.policy, each.entry.memory
                 snapshot = replace(each.snapshot, pods=seen[policy.key])
                 decision = engine.decide(policy.spec, snapshot, memory)
-                plans.append(self._compose(replace(each, snapshot=snapshot, decision=decision)))
-        return await self._carry_out(plans)
+                self._start(works, replace(each, snapshot=snapshot, decision=decision))
+        return await works.ended()
 
     def _judge(self, entry: Entry, now: datetime) -> Plan | Workable | None:
         standing = self._parts.judge.judge(entry, now)
@@ -212,6 +227,10 @@ class Cycle:
         )
         decision = engine.decide(policy.spec, snapshot, entry.memory)
         return _Looked(entry, workable, snapshot, decision)
+
+    def _start(self, works: Works, looked: _Looked) -> None:
+        plan = self._compose(looked)
+        works.begin(plan.entry, self._execute(plan))
 
     def _compose(self, looked: _Looked) -> Plan:
         entry, policy = looked.entry, looked.workable.policy
@@ -274,19 +293,6 @@ class Cycle:
             entry.lead_time.asked(decision.replicas, parts.clock.now())
         applied = composing.ended(entry.status, event, Outcome.APPLIED)
         await parts.record.write(entry, applied, target)
-
-
-@contextmanager
-def _alone(entry: Entry) -> Iterator[None]:
-    """Let what fails for one policy fail for this one only: it is tried again at the next poll."""
-    try:
-        yield
-    except LeadershipLostError:
-        raise
-    except ClusterError as exc:
-        _LOG.warning("policy not served", policy=entry.key, error=str(exc))
-    except Exception as exc:  # noqa: BLE001 - a defect; the other policies have none of it
-        _LOG.error("policy failed", policy=entry.key, exc_info=exc)
 
 
 def _start_clock(entry: Entry, current: int) -> None:
