@@ -61,7 +61,7 @@ demo-full: $(READY)  ## Agent, Redis, model, gateway and operator together, in t
 	@$(BIN)/python -m tests.demo.full
 
 # Decided without input or output, hence provable to the last branch by unit tests alone.
-PURE := */api/*,*/forecast/*,*/decide/*,*/analyze/*,*/gateway/routing/*
+PURE := */api/*,*/forecast/*,*/decide/*,*/analyze/*,*/convert/*,*/gateway/routing/*
 
 .PHONY: test
 test: $(READY)  ## All tests: unit, contract, integration, and end to end on a real control plane

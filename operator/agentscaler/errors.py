@@ -2,6 +2,7 @@
 
     AgentscalerError
     ├── InvalidPolicyError          the author of a manifest: names the field and the fix
+    ├── UnconvertibleError          the author of another autoscaler's manifest: names the field
     ├── UsageError                  whoever typed a command or set an option
     ├── SourceError                 the metrics source; the next poll is the retry
     │   ├── BadQueryError               it refused the query
@@ -30,6 +31,15 @@ class InvalidPolicyError(AgentscalerError, ValueError):
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("; ".join(problems))
         self.problems = problems
+
+
+class UnconvertibleError(AgentscalerError, ValueError):
+    """A manifest of another autoscaler that no policy can stand for, because of one field."""
+
+    def __init__(self, path: tuple[str | int, ...], sentence: str) -> None:
+        super().__init__(sentence)
+        self.path = path
+        self.sentence = sentence
 
 
 class UsageError(AgentscalerError):

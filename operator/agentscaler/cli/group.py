@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "analyze": Entry("Name what holds the agents back, and whether replicas would help."),
     "crds": Entry("Print the CustomResourceDefinition."),
     "lint": Entry("Check manifests before they are applied."),
+    "convert": Entry("Turn manifests of HPA, KEDA or Knative into policies."),
     "gateway": Entry("Run the gateway in front of agent pods.", "gateway"),
     "backtest": Entry("Replay a policy on recorded load before it is applied."),
     "tune": Entry("Propose settings from recorded load."),

@@ -1,0 +1,195 @@
+"""What a ScaledObject asks for, and what becomes of it."""
+
+from typing import Any
+
+import pytest
+
+from agentscaler.errors import UnconvertibleError
+from tests.unit.convert.sources import (
+    Document,
+    convert,
+    converted,
+    documents,
+    lost_by,
+    metric_of,
+    notes_of,
+)
+
+SERVER = "http://prometheus.monitoring:9090"
+FULL = "keda-prometheus.yaml"
+
+
+def scaled_object(*triggers: Document, **more: Any) -> Document:
+    return {
+        "apiVersion": "keda.sh/v1alpha1",
+        "kind": "ScaledObject",
+        "metadata": {"name": "research"},
+        "spec": {"scaleTargetRef": {"name": "research"}, "triggers": list(triggers), **more},
+    }
+
+
+def trigger(kind: str = "prometheus", **metadata: Any) -> Document:
+    return {"type": kind, "metadata": metadata}
+
+
+TASKS = trigger(serverAddress=SERVER, query="sum(tasks)", threshold="10")
+
+
+def test_scaled_object_has_kedas_defaults() -> None:
+    spec = converted("keda-defaults.yaml").policy["spec"]
+    assert spec["scaleTargetRef"]["kind"] == "Rollout"
+    assert (spec["minReplicas"], spec["maxReplicas"]) == (0, 100)
+    assert "pollingInterval" not in spec
+    assert spec["fallback"] == {"afterFailures": 3, "behavior": "Static", "replicas": 6}
+
+
+def test_prometheus_trigger_becomes_a_metric() -> None:
+    result = converted(FULL)
+    assert result.policy["spec"]["prometheus"] == {"serverAddress": SERVER}
+    assert metric_of(result, "backlog") == {
+        "name": "backlog",
+        "query": 'sum(rate(http_requests_total{deployment="research"}[2m]))',
+        "target": {"perReplica": "100.5"},
+        "emptyResult": "Zero",
+    }
+
+
+def test_empty_result_is_unknown_where_keda_does_not_ignore_it() -> None:
+    metric = metric_of(converted(FULL), "trigger-1")
+    assert metric["target"] == {"value": "600"}
+    assert metric["query"] == 'max(oldest_task_seconds{queue="research"})'
+    assert "emptyResult" not in metric
+
+
+def test_bounds_and_interval_are_kept_and_idle_is_the_minimum() -> None:
+    spec = converted(FULL).policy["spec"]
+    assert (spec["minReplicas"], spec["maxReplicas"]) == (0, 40)
+    assert spec["pollingInterval"] == "20s"
+    assert "fewer than 2" in notes_of(converted(FULL))["spec.idleReplicaCount"]
+
+
+def test_cron_trigger_becomes_a_schedule() -> None:
+    assert converted(FULL).policy["spec"]["schedules"] == [
+        {
+            "name": "trigger-3",
+            "timezone": "Europe/Berlin",
+            "start": "0 7 * * 1-5",
+            "end": "0 20 * * 1-5",
+            "minReplicas": 10,
+        }
+    ]
+
+
+def test_cpu_and_memory_triggers_become_metrics() -> None:
+    result = converted(FULL)
+    assert metric_of(result, "cpu")["target"] == {"utilization": "60%"}
+    memory = metric_of(result, "memory")
+    assert memory["target"] == {"perReplica": "1Gi"}
+    assert 'container="agent"' in memory["query"]
+
+
+def test_fleet_that_only_its_own_pods_can_wake_keeps_one() -> None:
+    for body in documents("keda-holds.yaml"):
+        result = convert(body)
+        assert result.policy["spec"]["minReplicas"] == 1
+        assert "without a pod" in notes_of(result)["spec.triggers"]
+
+
+def test_what_has_no_counterpart_is_named() -> None:
+    assert lost_by(converted(FULL)) == {
+        "metadata.annotations.autoscaling.keda.sh/paused-replicas",
+        "spec.advanced.restoreToOriginalReplicaCount",
+        "spec.initialCooldownPeriod",
+        "spec.triggers[0].authenticationRef",
+        "spec.triggers[0].metadata.activationThreshold",
+        "spec.triggers[0].metadata.customHeaders",
+        "spec.triggers[2].metadata.serverAddress",
+        "spec.triggers[6].type",
+    }
+    told = notes_of(converted(FULL))
+    assert "rabbitmq cannot be translated" in told["spec.triggers[6].type"]
+    assert "mode: Paused" in told["metadata.annotations.autoscaling.keda.sh/paused"]
+    assert "5m while metrics alone decide" in told["spec.cooldownPeriod"]
+
+
+def test_pace_of_kedas_own_hpa_is_told() -> None:
+    field = "spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleDown.policies"
+    assert "100% in 15s becomes at most 25%" in notes_of(converted(FULL))[field]
+
+
+@pytest.mark.parametrize(
+    ("behavior", "written"),
+    [
+        ("static", {"afterFailures": 3, "behavior": "Static", "replicas": 6}),
+        ("currentReplicas", {"afterFailures": 3, "behavior": "Hold"}),
+        ("currentReplicasIfHigher", {"afterFailures": 3, "behavior": "AtLeast", "replicas": 6}),
+        ("currentReplicasIfLower", None),
+    ],
+)
+def test_fallback_is_kept_where_there_is_one_like_it(behavior: str, written: object) -> None:
+    result = convert(scaled_object(TASKS, fallback={"replicas": 6, "behavior": behavior}))
+    assert result.policy["spec"].get("fallback") == written
+    assert ("spec.fallback.behavior" in lost_by(result)) is (written is None)
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "said"),
+    [
+        (
+            scaled_object(
+                TASKS, advanced={"scalingModifiers": {"formula": "a + b", "target": "5"}}
+            ),
+            "spec.advanced.scalingModifiers.formula",
+            "no formulas",
+        ),
+        (scaled_object(trigger("kafka")), "spec.triggers", "(kafka)"),
+        (scaled_object(), "spec.triggers", "(none given)"),
+        (
+            scaled_object(trigger(serverAddress=SERVER, threshold="1")),
+            "spec.triggers.0.metadata.query",
+            "is missing",
+        ),
+        (
+            scaled_object(trigger(serverAddress=SERVER, query="a", threshold="lots")),
+            "spec.triggers.0.metadata.threshold",
+            "is no quantity",
+        ),
+        (
+            scaled_object(trigger(serverAddress=SERVER, query="a", threshold=5)),
+            "spec.triggers.0.metadata.threshold",
+            "valid string",
+        ),
+        (
+            scaled_object(TASKS, trigger("cron", start="0 7 * * *", end="0 8 * * *")),
+            "spec.triggers.1.metadata.timezone",
+            "a cron trigger needs it",
+        ),
+        (
+            scaled_object(
+                TASKS,
+                trigger(
+                    "cron", timezone="UTC", start="0 7 * * *", end="0 8 * * *", desiredReplicas="a"
+                ),
+            ),
+            "spec.triggers.1.metadata.desiredReplicas",
+            "'a' is no whole number",
+        ),
+        (scaled_object(trigger("cpu")), "spec.triggers.0.metadata.value", "cpu needs it"),
+        (
+            scaled_object(trigger(serverAddress="prometheus", query="a", threshold="1")),
+            "",
+            "spec.prometheus.serverAddress",
+        ),
+    ],
+    ids=[
+        "formula", "nothing left", "no triggers", "no query", "no quantity", "no text",
+        "cron without zone", "cron without count", "cpu without value", "no address",
+    ],
+)  # fmt: skip
+def test_scaled_object_that_no_policy_can_stand_for_is_refused(
+    body: Document, field: str, said: str
+) -> None:
+    with pytest.raises(UnconvertibleError) as refused:
+        convert(body)
+    assert ".".join(str(part) for part in refused.value.path) == field
+    assert said in str(refused.value)
