@@ -48,7 +48,7 @@ class WatchEndedError(Exception):
 class PodWatch:
     """Lists the pods, then watches them, for ever; calls `tell` with each difference."""
 
-    def __init__(self, api: client.CoreV1Api) -> None:
+    def __init__(self, api: "client.CoreV1Api") -> None:
         self._api = api
         self.tell: Callable[[PodSeen], None] = lambda _: None
         self._known: dict[str, PodSeen] = {}
