@@ -100,7 +100,8 @@ async def test_stream_whose_client_goes_away_gives_its_slot_back() -> None:
     async with running() as agent:
         async with agent.client.stream("GET", "/stream") as answer:
             assert answer.headers["endpoint-load-metrics"].startswith("TEXT ")
-            assert await anext(answer.aiter_lines()) == "data: 0"
+            lines = answer.aiter_lines()  # kept: a forgotten generator closes the answer
+            assert await anext(lines) == "data: 0"
             assert await agent.metric("agent_active_requests") == 1
         await agent.until("agent_active_requests", 0)
 

@@ -83,24 +83,23 @@ class Distribution:
 
 
 class RequestTally:
-    """What one instance has counted since it started."""
+    """What one instance has counted since it started; `wait` is of those that had to."""
 
-    __slots__ = ("duration", "ended", "received", "wait")
+    __slots__ = ("duration", "ended", "received", "unwaited", "wait")
 
     def __init__(self) -> None:
         self.received = 0
+        self.unwaited = 0
         self.ended = dict.fromkeys(OUTCOMES, 0)
         self.duration = Distribution(DURATION_BUCKETS)
         self.wait = Distribution(WAIT_BUCKETS)
 
-    def end(self, outcome: str) -> None:
-        """Count one that never began."""
-        self.ended[outcome] += 1
-
-    def end_work(self, outcome: str, seconds: float) -> None:
-        """Count one whose work took `seconds`."""
-        self.ended[outcome] += 1
-        self.duration.observe(seconds)
+    def waits(self) -> Distribution:
+        """Give the time in line of all, also of those that began at once."""
+        wait = Distribution(WAIT_BUCKETS)
+        wait.counts = [self.wait.counts[0] + self.unwaited, *self.wait.counts[1:]]
+        wait.total = self.wait.total
+        return wait
 
 
 class RequestCollector(Collector):
@@ -131,7 +130,7 @@ class RequestCollector(Collector):
             received.add_metric(labels, tally.received)
             for outcome, count in tally.ended.items():
                 ended.add_metric((*labels, outcome), count)
-            for family, seen in ((duration, tally.duration), (wait, tally.wait)):
+            for family, seen in ((duration, tally.duration), (wait, tally.waits())):
                 family.add_metric(labels, list(seen.cumulated()), seen.total)
         yield from (received, ended, duration, wait)
 

@@ -25,12 +25,10 @@ class Reply:
 
     def send(self, message: Message) -> Awaitable[None]:
         """Pass `message` on; the response's start gets our headers."""
-        self.begun = True
-        if message["type"] == "http.response.start":
+        if not self.status and message["type"] == "http.response.start":
             self.status = message["status"]
             # A copy: an application may send the same start more than once.
-            message = {
-                **message,
-                "headers": [*message.get("headers", ()), *self._headers(self._scope)],
-            }
+            headers = [*message.get("headers", ()), *self._headers(self._scope)]
+            message = {**message, "headers": headers}
+        self.begun = True
         return self._send(message)

@@ -83,7 +83,7 @@ class AgentService:
         elif kind in _COUNTED:
             self._tally.received += 1
             if not self.drain.refusing and self.limit.try_enter():
-                self._tally.wait.observe(0.0)
+                self._tally.unwaited += 1
                 await self._work(scope, receive, send)
             else:
                 await self._admit_late(scope, receive, send)
@@ -129,10 +129,10 @@ class AgentService:
             await self._refuse(scope, send, late)
             return False
         except _ClientGoneError:
-            self._tally.end(metrics.OUTCOME_CANCELLED)
+            self._tally.ended[metrics.OUTCOME_CANCELLED] += 1
             return False
         except asyncio.CancelledError:
-            self._tally.end(metrics.OUTCOME_CANCELLED)
+            self._tally.ended[metrics.OUTCOME_CANCELLED] += 1
             raise
         return True
 
@@ -161,10 +161,11 @@ class AgentService:
             self.limit.leave()
             seconds = monotonic() - started
             self._mean_seconds += _MEAN_WEIGHT * (seconds - self._mean_seconds)
-            self._tally.end_work(outcome, seconds)
+            self._tally.ended[outcome] += 1
+            self._tally.duration.observe(seconds)
 
     async def _refuse(self, scope: Scope, send: Send, why: OverloadedError) -> None:
-        self._tally.end(metrics.OUTCOME_REJECTED)
+        self._tally.ended[metrics.OUTCOME_REJECTED] += 1
         await self._answer(scope, send, self.options.overload_status, str(why))
 
     async def _answer(self, scope: Scope, send: Send, status: int, text: str) -> None:
