@@ -268,7 +268,7 @@ class Operator:
     ) -> None:
         """Know the cluster as it is before the first pass, and tell what was left untold."""
         await reconciler.catch_up()
-        await self._registry.begin_to_lead()
+        self._registry.begin_to_lead()
         await targets.follow(self._registry.kinds())
         await targets.settled()
         await rivals.settled()

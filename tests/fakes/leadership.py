@@ -55,6 +55,7 @@ class Leader(FakeCluster):
         self.metrics = metrics
         self.clock = DatedClock()
         self.registry = Registry()
+        self.registry.begin_to_lead()
         self.telemetry = Telemetry("test")
         self.targets = Targets(api, clock=self.clock)
         self.rivals = Rivals(api, clock=self.clock)

@@ -307,6 +307,17 @@ async def test_nothing_is_written_after_leadership_is_lost(
         assert leader.new_writes(before) == []
 
 
+async def test_load_does_not_wait_for_the_records_of_others(leader: Leader) -> None:
+    crowd = [f"idle-{number}" for number in range(80)]
+    for name in crowd:
+        leader.agent(name)
+        leader.policy(name)
+    busy(leader, "z")
+    await leader.run_pass()
+    assert leader.writes()[:3] == [("patch", POLICY_STATUS), ACT, ("patch", POLICY_STATUS)]
+    assert leader.server.count("patch", POLICY_STATUS) == len(crowd) + 2
+
+
 async def test_requests_to_the_api_server_are_counted(leader: Leader) -> None:
     busy(leader, "agent")
     await leader.run_pass()

@@ -83,6 +83,11 @@ class Api:
         self._client = client.ApiClient(settings)
         self._client.user_agent = f"{conventions.FIELD_MANAGER}/{__version__}"
 
+    @property
+    def throttled_seconds(self) -> float:
+        """Tell how long all requests together have waited for our own limit so far."""
+        return self._throttle.waited_seconds
+
     async def close(self) -> None:
         """End all connections; watches under way fail."""
         await self._client.close()  # type: ignore[no-untyped-call]

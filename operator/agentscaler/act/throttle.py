@@ -7,13 +7,17 @@ from agentscaler.clock import Clock
 
 
 class Throttle:
-    """Let `per_second` turns through on average and at most `burst` at once, in their order."""
+    """Let `per_second` turns through on average and at most `burst` at once, in their order.
+
+    `waited_seconds` is how long all callers together had to wait so far.
+    """
 
     def __init__(self, clock: Clock, *, per_second: float, burst: int) -> None:
         self._clock = clock
         self._spacing = 1 / per_second
         self._slack = (burst - 1) / per_second
         self._next = 0.0
+        self.waited_seconds = 0.0
 
     async def turn(self) -> None:
         """Wait until it is this caller's turn."""
@@ -23,6 +27,7 @@ class Throttle:
         due = max(self._next, now - self._slack)
         self._next = due + self._spacing
         if due > now:
+            self.waited_seconds += due - now
             await self._clock.sleep(due - now)
 
 

@@ -5,6 +5,7 @@ is "30s". Models see ratios, floats and `timedelta`.
 """
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any, Final
 
 from pydantic import (
@@ -40,6 +41,19 @@ class Model(BaseModel):
         validate_default=True,
         allow_inf_nan=False,
     )
+
+    def model_post_init(self, _context: object, /) -> None:
+        """Share the record of which fields were set with all who set the same ones.
+
+        It is as large as the fields themselves: 2 of the 7 KB that a policy of few words takes.
+        """
+        fields_set = _shared(frozenset(self.__pydantic_fields_set__))
+        object.__setattr__(self, "__pydantic_fields_set__", fields_set)
+
+
+@lru_cache(maxsize=4096)
+def _shared(names: frozenset[str]) -> set[str]:
+    return set(names)
 
 
 def _is_amount(value: object) -> bool:

@@ -102,7 +102,7 @@ class Cycle:
         ended = await asyncio.gather(
             *works, parts.drains.release_left_behind(), return_exceptions=True
         )
-        parts.telemetry.count_api_requests(parts.api.requests)
+        parts.telemetry.count_api_requests(parts.api.requests, parts.api.throttled_seconds)
         for each in ended:
             if isinstance(each, BaseException):
                 raise each
@@ -204,8 +204,7 @@ class Cycle:
         secrets = await parts.keyring.read(policies)
         seen = await parts.observer.observe(policies, now=now, secrets=secrets)
         parts.telemetry.queries.labels(outcome="sent").inc(seen.queries)
-        for policy in policies:
-            parts.forecasts.follow(policy)
+        parts.forecasts.follow(*policies)
         loads = ((key, work.load(readings.signals)) for key, readings in seen.readings.items())
         parts.forecasts.note(now, {key: load for key, load in loads if load is not None})
         return seen.readings

@@ -1,7 +1,7 @@
 """The forecasts of all policies: fed by every pass, begun from the history that Prometheus has."""
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -69,14 +69,25 @@ class Forecasts:
         self._left: list[int] = []
         self._waiting: list[tuple[datetime, Mapping[str, float]]] = []
 
-    def follow(self, policy: Policy) -> None:
-        """Have a row for the policy, of the shape and of the load that its spec names."""
+    def follow(self, *policies: Policy) -> None:
+        """Have a row for each policy, of the shape and of the load that its spec names."""
+        if self._is_busy:
+            return
+        new = [policy for policy in policies if not self._is_followed(policy)]
+        for policy in new:
+            self.forget(policy.key)
+        wanted = [each for each in new if each.spec.prediction.mode is not PredictionMode.OFF]
+        shapes = Counter(rows.shape_of(policy.spec) for policy in wanted)
+        for shape, count in shapes.items():
+            rows.reserve(self._bank, shape, count)
+        for policy in wanted:
+            self._open(policy)
+
+    def _is_followed(self, policy: Policy) -> bool:
         known = self._rows.get(policy.key)
-        if self._is_busy or (known is not None and known.suits(policy)):
-            return
-        self.forget(policy.key)
-        if policy.spec.prediction.mode is PredictionMode.OFF:
-            return
+        return known is not None and known.suits(policy)
+
+    def _open(self, policy: Policy) -> None:
         spec, shape = policy.spec, rows.shape_of(policy.spec)
         handle = rows.open_row(self._bank, shape)
         self._rows[policy.key] = _Row(handle, shape, spec.scale_target_ref, spec.signals)

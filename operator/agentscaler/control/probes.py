@@ -4,7 +4,7 @@ Alive is a process whose loop turns and whose passes do not stand still; a stand
 the Lease is alive too. Ready is one that knows the cluster's policies.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -17,11 +17,11 @@ Check = Callable[[], str]
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """What the pages answer with."""
+    """What the pages answer with; `metrics` takes the names asked for, none for all."""
 
     alive: Check
     ready: Check
-    metrics: Callable[[], bytes]
+    metrics: Callable[[Collection[str]], bytes]
 
 
 def application(probes: Probes) -> web.Application:
@@ -33,8 +33,9 @@ def application(probes: Probes) -> web.Application:
     async def readyz(_request: web.Request) -> web.Response:
         return _answer(probes.ready())
 
-    async def metrics(_request: web.Request) -> web.Response:
-        return web.Response(body=probes.metrics(), content_type="text/plain", charset="utf-8")
+    async def metrics(request: web.Request) -> web.Response:
+        page = probes.metrics(request.query.getall("name[]", ()))
+        return web.Response(body=page, content_type="text/plain", charset="utf-8")
 
     app = web.Application()
     app.router.add_get("/livez", livez)

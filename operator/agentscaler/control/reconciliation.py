@@ -4,7 +4,7 @@ Deletions around a new list of the watch never reach its handlers, so what is no
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from agentscaler.act.client import Api
@@ -56,6 +56,23 @@ class Reconciler:
             else:
                 if not unknown:
                     return
+                await self._told_of(unknown, until)
+            await self._clock.sleep(_RETRY_SECONDS)
+
+    async def _told_of(self, keys: Collection[tuple[str, str]], until: float) -> None:
+        """Wait until the watch has told of these, at whichever version.
+
+        A list of ten thousand takes half a second of us and of the server: not again each second.
+        """
+        unheard = set(keys)
+        while self._clock.monotonic() < until:
+            unheard = {
+                (namespace, name)
+                for namespace, name in unheard
+                if self._registry.find(f"{namespace}/{name}") is None
+            }
+            if not unheard:
+                return
             await self._clock.sleep(_RETRY_SECONDS)
 
     async def run(self) -> None:

@@ -55,8 +55,8 @@ class Record:
         """
         before, now = entry.status, self._clock.now()
         self._telemetry.note(entry.namespace, entry.name, following)
-        age = now - before.last_update_time if before.last_update_time else status.HEARTBEAT
-        if not status.is_material(before, following, age=age):
+        refreshes = status.is_stale(entry.key, before.last_update_time, now)
+        if not status.is_material(before, following, refreshes=refreshes):
             return
         await self._patch(entry, status.patch(before, following))
         entry.status = following

@@ -4,7 +4,6 @@ Nothing here talks to anybody. A policy that cannot be followed stays registered
 so that it is reported and disturbs no other.
 """
 
-import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -110,7 +109,6 @@ class Registry:
         self._entries: dict[str, Entry] = {}
         self._by_target: defaultdict[TargetKey, set[str]] = defaultdict(set)
         self._kinds: Counter[Kind] = Counter()
-        self._unread: dict[str, object] = {}
         self._leads = False
 
     def __len__(self) -> int:
@@ -128,17 +126,17 @@ class Registry:
 
         `change` is ADDED, MODIFIED or DELETED, or None for an object of the first list. Changes
         that leave the spec alone, such as the operator's own status, lead to nothing; but a wake
-        does.
+        does. Until we lead, the status is another's, and taken up each time.
         """
         metadata = body["metadata"]
         key = f"{metadata['namespace']}/{metadata['name']}"
         known = self._entries.get(key)
         if change == "DELETED" or metadata.get("deletionTimestamp"):
             return self.drop(key) if known and known.uid == metadata["uid"] else set()
-        if not self._leads:
-            self._unread[key] = body.get("status")
         if known and known.uid == metadata["uid"]:
             known.resource_version = metadata["resourceVersion"]
+            if not self._leads:
+                known.recall(statuses.parse_status(body.get("status")))
             slept, known.woken = known.woken, _wake_time(metadata)
             if known.generation == metadata.get("generation", 0):
                 return set() if known.woken in {slept, None} else {key}
@@ -146,18 +144,13 @@ class Registry:
         stood_aside = self.drop(key)
         return stood_aside | self._add(body)
 
-    async def begin_to_lead(self) -> None:
-        """Take up the newest recorded status of all policies; from now on they are our own."""
+    def begin_to_lead(self) -> None:
+        """Take up no more of what is recorded: from now on the records are our own."""
         self._leads = True
-        while self._unread:
-            key, raw = self._unread.popitem()
-            self._entries[key].recall(statuses.parse_status(raw))
-            await asyncio.sleep(0)  # ten thousand take seconds, and the Lease wants renewing
 
     def drop(self, key: str) -> set[str]:
         """Forget a policy; give those that it stood in the way of."""
         entry = self._entries.pop(key, None)
-        self._unread.pop(key, None)
         return set() if entry is None else self._unlink(entry)
 
     def owner(self, entry: Entry) -> Entry:

@@ -43,6 +43,11 @@ def open_row(bank: Bank, shape: Shape) -> int:
     )
 
 
+def reserve(bank: Bank, shape: Shape, count: int) -> None:
+    """Make room for so many rows of this shape that are about to be opened."""
+    bank.reserve(count, season=shape.season, polling=shape.polling, method=shape.method)
+
+
 def lookahead(spec: PolicySpec, lead: timedelta | None) -> timedelta:
     """Give how far ahead a policy looks: as set, else its method's, else the time of a start."""
     prediction = spec.prediction

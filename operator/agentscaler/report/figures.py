@@ -6,7 +6,7 @@ took 0.7 s, seven times as long as written directly. Here a policy is one small 
 a whole; a policy without a record has no series.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -229,10 +229,15 @@ FAMILIES: Final = (
 )
 
 
-def pages(records: Mapping[Key, Figures]) -> Iterator[bytes]:
-    """Write the figures of all policies in the text format of Prometheus, a family at a time."""
+def pages(records: Mapping[Key, Figures], names: Collection[str] = ()) -> Iterator[bytes]:
+    """Write the figures of all policies in the text format of Prometheus, a family at a time.
+
+    With `names`, only the families of these names.
+    """
     listed = [(_labels(key), figures) for key, figures in records.items()]
     for family in FAMILIES:
+        if names and family.name not in names:
+            continue
         lines = [f"# HELP {family.name} {family.about}", f"# TYPE {family.name} gauge"]
         for labels, figures in listed:
             lines += [

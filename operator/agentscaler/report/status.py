@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
+from zlib import crc32
 
 from pydantic import ValidationError
 
@@ -23,15 +24,28 @@ class Recorded:
     dropped: tuple[str, ...] = ()
 
 
-def is_material(old: PolicyStatus, new: PolicyStatus, *, age: timedelta = timedelta(0)) -> bool:
-    """Tell whether the new status is worth a write; `age` is the time since the last one.
+def is_material(old: PolicyStatus, new: PolicyStatus, *, refreshes: bool = False) -> bool:
+    """Tell whether the new status is worth a write.
 
     Counts, reasons, conditions, history, mode, generation, lead time and the bottleneck are;
-    readings and sentences that fluctuate only once in a heartbeat.
+    readings and sentences that fluctuate only where the write `refreshes` them.
     """
     if _essence(old) != _essence(new):
         return True
-    return age >= HEARTBEAT and _timeless(old) != _timeless(new)
+    return refreshes and _timeless(old) != _timeless(new)
+
+
+def is_stale(key: str, written: datetime | None, now: datetime) -> bool:
+    """Tell whether a policy's readings were last written before its newest heartbeat.
+
+    The heartbeats of policies are spread over the five minutes by their keys: ten thousand that
+    were all written in the same moment must not be again and again.
+    """
+    if written is None:
+        return True
+    period = HEARTBEAT.total_seconds()
+    shift = crc32(key.encode()) % period
+    return (written.timestamp() + shift) // period < (now.timestamp() + shift) // period
 
 
 def _essence(status: PolicyStatus) -> tuple[object, ...]:

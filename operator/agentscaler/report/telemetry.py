@@ -4,7 +4,7 @@ Whoever does the work counts it and control passes the counts on; nothing here m
 """
 
 from collections import Counter as Tally
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from prometheus_client import (
@@ -32,6 +32,7 @@ class Telemetry:
         self.registry = CollectorRegistry()
         self._policies: dict[figures.Key, figures.Figures] = {}
         self._requests: Tally[tuple[str, str]] = Tally()
+        self._waited = 0.0
         self.policies = self._gauge(
             "agentscaler_policies", "Policies, by what they are doing.", "state"
         )
@@ -50,6 +51,10 @@ class Telemetry:
         )
         self.api_requests = self._counter(
             "agentscaler_api_requests_total", "Requests sent to the API server.", "verb", "resource"
+        )
+        self.api_waited = self._counter(
+            "agentscaler_api_throttled_seconds_total",
+            "Time that requests to the API server waited for the operator's own rate limit.",
         )
         self.decisions = self._counter(
             "agentscaler_decisions_total", "Decisions taken, of all policies."
@@ -84,8 +89,15 @@ class Telemetry:
         """Export nothing more of a policy that is gone."""
         self._policies.pop((namespace, name), None)
 
-    def count_api_requests(self, totals: Mapping[tuple[str, str], int]) -> None:
-        """Count the requests since the last call; `totals` are those since the start."""
+    def count_api_requests(
+        self, totals: Mapping[tuple[str, str], int], waited_seconds: float = 0.0
+    ) -> None:
+        """Count the requests since the last call, and how long all together waited for their turn.
+
+        Both are given as totals since the start.
+        """
+        self.api_waited.inc(waited_seconds - self._waited)
+        self._waited = waited_seconds
         for (verb, resource), total in totals.items():
             new = total - self._requests[verb, resource]
             self.api_requests.labels(verb=verb, resource=resource).inc(new)
@@ -96,13 +108,14 @@ class Telemetry:
         direction = history.direction_of(scaling)
         self.scalings.labels(direction=direction.value, reason=scaling.reason).inc()
 
-    def page(self) -> bytes:
-        """Write all metrics as Prometheus reads them."""
+    def page(self, names: Collection[str] = ()) -> bytes:
+        """Write these metrics, or all, as Prometheus reads them."""
         self.policies.clear()
         states = Tally(record.state for record in self._policies.values())
         for state, count in states.items():
             self.policies.labels(state=state).set(count)
-        return b"".join((generate_latest(self.registry), *figures.pages(self._policies)))
+        own = self.registry.restricted_registry(names) if names else self.registry
+        return b"".join((generate_latest(own), *figures.pages(self._policies, names)))
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
         return Counter(name, about, labels, registry=self.registry)

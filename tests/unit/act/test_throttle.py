@@ -14,6 +14,7 @@ async def test_throttle_lets_a_burst_through_and_then_keeps_the_rate() -> None:
     for _ in range(5):
         await throttle.turn()
     assert clock.slept == pytest.approx([0.1, 0.1])
+    assert throttle.waited_seconds == pytest.approx(0.2)
 
 
 async def test_throttle_forgets_what_was_asked_long_ago() -> None:

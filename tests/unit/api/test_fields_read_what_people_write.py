@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from agentscaler.api import fields
 from agentscaler.api.fields import Step
+from agentscaler.api.policy import parse_spec
 
 READ: list[tuple[Any, Any, Any]] = [
     (fields.Duration, "0s", timedelta(0)),
@@ -102,3 +103,18 @@ def test_look_ahead_and_moment_are_written_as_they_are_read() -> None:
     ]  # fmt: skip
     moment = datetime(2026, 12, 1, tzinfo=UTC)
     assert TypeAdapter(fields.Moment).dump_python(moment) == "2026-12-01T00:00:00Z"
+
+
+def test_what_was_set_is_kept_once_for_all_who_set_the_same() -> None:
+    one, two = (parse_spec({"scaleTargetRef": {"name": name}}) for name in ("a", "b"))
+    other = parse_spec({"scaleTargetRef": {"name": "a"}, "minReplicas": 2})
+    assert one.model_fields_set is two.model_fields_set
+    assert one.model_fields_set == {"scale_target_ref"}
+    assert other.model_fields_set == {"scale_target_ref", "min_replicas"}
+
+
+def test_copy_with_changes_leaves_what_others_have_set_alone() -> None:
+    one, two = (parse_spec({"scaleTargetRef": {"name": name}}) for name in ("a", "b"))
+    changed = one.model_copy(update={"min_replicas": 2})
+    assert changed.model_fields_set == {"scale_target_ref", "min_replicas"}
+    assert two.model_fields_set == {"scale_target_ref"}

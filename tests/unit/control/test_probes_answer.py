@@ -1,7 +1,7 @@
 """The operator's own page, as kubelet and Prometheus ask for it."""
 
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 
 import aiohttp
 import pytest
@@ -20,7 +20,10 @@ class Health:
     ready = ""
 
     def pages(self) -> Probes:
-        return Probes(alive=lambda: self.alive, ready=lambda: self.ready, metrics=lambda: b"up 1\n")
+        return Probes(alive=lambda: self.alive, ready=lambda: self.ready, metrics=self.metrics)
+
+    def metrics(self, names: Collection[str]) -> bytes:
+        return b"".join(f"{name} 1\n".encode() for name in names or ["up"])
 
 
 @pytest.fixture
@@ -55,6 +58,11 @@ async def test_page_says_what_is_wrong(address: str, health: Health) -> None:
 async def test_metrics_are_plain_text(address: str) -> None:
     status, kind, text = await ask(f"{address}/metrics")
     assert (status, kind, text) == (200, "text/plain; charset=utf-8", "up 1\n")
+
+
+async def test_only_the_metrics_that_are_named_are_shown(address: str) -> None:
+    _, _, text = await ask(f"{address}/metrics?name[]=lag&name[]=queries")
+    assert text == "lag 1\nqueries 1\n"
 
 
 async def test_other_pages_are_not_there(address: str) -> None:

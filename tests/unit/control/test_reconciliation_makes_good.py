@@ -1,7 +1,7 @@
 """What a watch has missed is found by comparing, and read."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ class Turns:
         self.pauses: list[float] = []
         self.more = 100
         self.over = asyncio.Event()
+        self.meanwhile: Callable[[], object] = lambda: None
 
     def now(self) -> datetime:
         return NOON
@@ -38,6 +39,7 @@ class Turns:
             self.over.set()
             await asyncio.Event().wait()
         self.pauses.append(seconds)
+        self.meanwhile()
         await asyncio.sleep(0)
 
 
@@ -83,11 +85,19 @@ async def test_registry_that_knows_all_is_caught_up_at_once(office: Office) -> N
 
 async def test_catching_up_waits_for_the_watch_first(office: Office) -> None:
     office.put("a")
-    catching = asyncio.create_task(office.reconciler.catch_up())
-    await until(lambda: office.clock.pauses)
-    office.registry.note(None, office.server.objects.get(PLURAL, "agents", "a"))
-    await catching
+    told = office.server.objects.get(PLURAL, "agents", "a")
+    office.clock.meanwhile = lambda: office.registry.note(None, told)
+    await office.reconciler.catch_up()
     assert office.server.count("get", PLURAL) == 0
+
+
+async def test_catching_up_lists_no_second_time_while_the_watch_has_yet_to_tell(
+    office: Office,
+) -> None:
+    office.put("a")
+    await office.reconciler.catch_up()
+    assert len(office.clock.pauses) > 20
+    assert office.server.count("list", PLURAL) == 2
 
 
 async def test_catching_up_reads_what_the_watch_does_not_tell(office: Office) -> None:
@@ -98,7 +108,6 @@ async def test_catching_up_reads_what_the_watch_does_not_tell(office: Office) ->
     assert sum(office.clock.pauses) == pytest.approx(21)
     assert office.server.count("get", PLURAL) == 2
     assert office.registry.find("agents/a") is not None
-    await office.registry.begin_to_lead()
     recalled = office.registry.find("agents/b")
     assert recalled is not None
     assert recalled.replicas == 3

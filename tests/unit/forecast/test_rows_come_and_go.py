@@ -157,3 +157,15 @@ def test_row_stays_small(season: timedelta) -> None:
     sizes = [columns.size_bytes(part) for part in parts]
     assert sum(sizes[:-1]) < 8 * 1024
     assert sizes[-1] < 8 * 1024
+
+
+def test_reserved_room_is_taken_by_the_rows_that_follow() -> None:
+    bank = Bank()
+    bank.reserve(100)
+    (cohort,) = bank._cohorts
+    for _ in range(100):
+        bank.add()
+    assert len(cohort) == 100
+    bank.reserve(10)
+    bank.reserve(5)
+    assert len(cohort) == 110

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -69,12 +70,12 @@ def test_material_change_makes_a_patch(old: PolicyStatus, new: PolicyStatus) -> 
 @given(statuses, statuses)
 def test_heartbeat_writes_whatever_differs(old: PolicyStatus, new: PolicyStatus) -> None:
     differs = old.model_copy(update={"last_update_time": new.last_update_time}) != new
-    assert status.is_material(old, new, age=status.HEARTBEAT) is differs
+    assert status.is_material(old, new, refreshes=True) is differs
 
 
 @given(statuses)
 def test_unchanged_status_is_never_material(same: PolicyStatus) -> None:
-    assert not status.is_material(same, same, age=timedelta(days=1))
+    assert not status.is_material(same, same, refreshes=True)
 
 
 @given(ANYTHING | st.dictionaries(st.sampled_from(FIELDS), ANYTHING, max_size=5))
@@ -100,8 +101,29 @@ def test_wiggling_readings_are_not_material() -> None:
     again = seen({**BUSY, SignalName.QUEUE_DEPTH: 13.0}, at=NOON + MINUTE)
     new = composing.decided(old, policy(), again, decided(policy(), again), FACTS)
     assert new != old
-    assert not status.is_material(old, new, age=MINUTE)
-    assert status.is_material(old, new, age=5 * MINUTE)
+    assert not status.is_material(old, new)
+    assert status.is_material(old, new, refreshes=True)
+
+
+@given(st.text(), st.floats(0, 86_400), st.floats(0, 600))
+def test_readings_are_stale_after_a_heartbeat_at_the_latest(
+    key: str, shift: float, age: float
+) -> None:
+    written = NOON + timedelta(seconds=shift)
+    stale = status.is_stale(key, written, written + timedelta(seconds=age))
+    assert stale or age < status.HEARTBEAT.total_seconds() + 1e-6
+
+
+def test_readings_that_were_never_written_are_stale() -> None:
+    assert status.is_stale("agents/a", None, NOON)
+
+
+def test_heartbeats_of_policies_written_at_once_are_spread_evenly() -> None:
+    keys = [f"agents/agent-{number}" for number in range(10_000)]
+    polls = [NOON + number * timedelta(seconds=15) for number in range(21)]
+    due = [sum(status.is_stale(key, last, now) for key in keys) for last, now in pairwise(polls)]
+    assert sum(due) == len(keys)
+    assert max(due) < 1.2 * len(keys) / 20
 
 
 @pytest.mark.parametrize(

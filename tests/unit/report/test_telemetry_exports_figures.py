@@ -129,6 +129,23 @@ def test_api_requests_are_counted_from_their_totals() -> None:
     assert (sample.value, sample.labels["verb"]) == (5, "patch")
 
 
+def test_time_spent_waiting_for_the_own_limit_is_counted_from_its_total() -> None:
+    telemetry = Telemetry("0.1.0")
+    for total in (1.5, 4.0):
+        telemetry.count_api_requests({}, total)
+    (sample,) = exported(telemetry)["agentscaler_api_throttled_seconds"].samples
+    assert sample.value == 4.0
+
+
+def test_page_of_some_names_has_these_alone() -> None:
+    telemetry = Telemetry("0.1.0")
+    telemetry.note("agents", "research-agent", limited())
+    names = ["agentscaler_decisions_total", "agentscaler_policy_replicas"]
+    families = text_string_to_metric_families(telemetry.page(names).decode())
+    told = {sample.name for family in families for sample in family.samples}
+    assert told == set(names)
+
+
 def test_label_values_are_escaped() -> None:
     odd = figures.Figures(state="Active", reason='say "\\"\n')
     (text,) = [part for part in figures.pages({("a", "b"): odd}) if b"decision_info{" in part]
