@@ -124,14 +124,55 @@ def test_new_configuration_restarts_the_pods(helm: Tool, tmp_path: Path) -> None
     assert checksum(ROUTES) != checksum(ROUTES[:2])
 
 
+def test_gateway_is_scraped_when_asked_for(helm: Tool, tmp_path: Path) -> None:
+    made = gateway_of(
+        helm, tmp_path, serviceMonitor={"enabled": True, "labels": {"release": "prometheus"}}
+    )
+    monitor, service = one(made, "ServiceMonitor"), one(made, "Service")
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    selected = monitor["spec"]["selector"]["matchLabels"]
+    assert selected.items() <= service["metadata"]["labels"].items()
+    (endpoint,) = monitor["spec"]["endpoints"]
+    assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
+    assert endpoint["honorLabels"], "a route's series keep their own namespace"
+    operator = one(render(helm, tmp_path, {}), "Service")
+    assert not selected.items() <= operator["metadata"]["labels"].items()
+
+
+def test_gateway_reaches_agents_and_is_reached_only_as_allowed(helm: Tool, tmp_path: Path) -> None:
+    clients, scrapers, agents = (
+        [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}]
+        for name in ("ingress", "monitoring", "agents")
+    )
+    rules = {
+        "enabled": True, "clientsFrom": clients, "scrapersFrom": scrapers,
+        "backendsTo": agents, "backendPorts": [8000],
+    }  # fmt: skip
+    made = gateway_of(helm, tmp_path, networkPolicy=rules)
+    spec = one(made, "NetworkPolicy")["spec"]
+    pod = one(made, "Deployment")["spec"]["template"]
+    assert spec["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    named = {port["name"] for port in pod["spec"]["containers"][0]["ports"]}
+    let_in = {each["ports"][0]["port"]: each["from"] for each in spec["ingress"]}
+    assert let_in == {"http": clients, "admin": scrapers}
+    assert set(let_in) == named
+    ports = [[port["port"] for port in each["ports"]] for each in spec["egress"]]
+    assert ports == [[53, 53], [8000], [443, 6443]]
+    assert [each.get("to") for each in spec["egress"]] == [None, agents, None]
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [
         ({"enabled": True}, "gateway.config.routes: name the agents"),
         ({"terminationGracePeriodSeconds": 30}, "/gateway/terminationGracePeriodSeconds"),
         ({"config": {"listen": "0.0.0.0:80"}}, "/gateway/config"),
+        (
+            {**ENABLED["gateway"], "networkPolicy": {"enabled": True}},
+            "gateway.networkPolicy.backendPorts: name the ports",
+        ),
     ],
-    ids=["no routes", "no time to drain", "another port"],
+    ids=["no routes", "no time to drain", "another port", "no way to the agents"],
 )
 def test_wrong_value_is_refused(
     helm: Tool, tmp_path: Path, values: dict[str, Any], said: str

@@ -16,7 +16,8 @@ from prometheus_client import (
     generate_latest,
 )
 
-from agentscaler.api.status import PolicyStatus, ScalingEvent
+from agentscaler.api.status import PolicyStatus, Reason, ScalingEvent
+from agentscaler.decide.decision import Direction
 from agentscaler.report import figures, history
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -68,6 +69,8 @@ class Telemetry:
             "direction",
             "reason",
         )
+        # From the start, or the alert's `increase` would not see the first one.
+        self.scalings.labels(direction=Direction.DOWN.value, reason=Reason.DRAIN_FORCED)
         self.events_sent = self._counter(
             "agentscaler_events_sent_total", "Kubernetes Events sent.", "outcome"
         )
