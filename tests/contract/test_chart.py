@@ -172,7 +172,11 @@ def test_rights_are_the_least(helm: Tool, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("resource", "values", "verbs"),
-    [("secrets", "secured", ["get"]), ("pods", "draining", ["list", "patch"])],
+    [
+        ("secrets", "secured", ["get"]),
+        ("pods", "draining", ["list", "patch"]),
+        ("customresourcedefinitions", "other-targets", ["get"]),
+    ],
 )
 def test_what_is_special_is_granted_only_where_it_is_asked_for(
     helm: Tool, tmp_path: Path, resource: str, values: str, verbs: list[str]

@@ -149,6 +149,69 @@ async def test_scale_is_not_asked_for_again_when_the_version_is_known(tmp_path: 
         assert it.server.count("get", "fleets/scale") == 1
 
 
+def definition(**scale: str) -> dict[str, Any]:
+    paths = {"specReplicasPath": ".spec.size", "statusReplicasPath": ".status.live"}
+    version = {"name": "v1", "subresources": {"scale": paths | scale}}
+    metadata = {"namespace": "", "name": "fleets.example.dev"}
+    return {"metadata": metadata, "spec": {"versions": [{"name": "v2"}, version]}}
+
+
+async def test_kind_that_says_where_its_counts_are_costs_no_request_for_each(
+    tmp_path: Path,
+) -> None:
+    async with seeing(tmp_path) as it:
+        selector = {"labelSelectorPath": ".status.selector"}
+        it.server.objects.put("customresourcedefinitions", definition(**selector))
+        for number in range(20):
+            told = fleet(number, name=f"agent-{number}")
+            told["status"]["selector"] = "app=agent"
+            it.server.objects.put("fleets", told)
+        await it.follow(FLEET)
+        target = it.find(FLEET, "agent-7")
+        assert (target.replicas, target.ready, target.selector) == (7, 2, "app=agent")
+        it.server.objects.put("fleets", fleet(0, name="agent-7"))
+        await until(lambda: it.find(FLEET, "agent-7").replicas == 0)
+        assert it.server.count("get", "fleets/scale") == 0
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        definition(specReplicasPath=".spec['size']"),
+        definition(labelSelectorPath=".status['selector']"),
+        definition() | {"spec": {"versions": [{"name": "v2"}]}},
+        definition() | {"spec": {"versions": [{"name": "v1"}]}},
+    ],
+    ids=["odd path", "odd selector", "other version", "no scale"],
+)
+async def test_kind_whose_counts_are_hard_to_find_is_read_through_scale(
+    tmp_path: Path, told: dict[str, Any]
+) -> None:
+    async with seeing(tmp_path) as it:
+        it.server.objects.put("customresourcedefinitions", told)
+        it.server.objects.put("fleets", fleet(4))
+        await it.follow(FLEET)
+        assert (it.find(FLEET).replicas, it.find(FLEET).selector) == (4, "app=agent")
+        assert it.server.count("get", "fleets/scale") == 1
+
+
+async def test_definition_that_may_not_be_read_is_done_without(tmp_path: Path) -> None:
+    async with seeing(tmp_path) as it:
+        it.server.objects.put("customresourcedefinitions", definition())
+        it.server.faults.append(Fault("get", "customresourcedefinitions", status=403))
+        it.server.objects.put("fleets", fleet(4))
+        await it.follow(FLEET)
+        assert it.find(FLEET).replicas == 4
+
+
+async def test_object_without_a_count_is_no_target(tmp_path: Path) -> None:
+    async with seeing(tmp_path) as it:
+        it.server.objects.put("customresourcedefinitions", definition())
+        it.server.objects.put("fleets", fleet(4) | {"spec": {}})
+        await it.follow(FLEET)
+        assert it.targets.find("agents", ref(FLEET)) is None
+
+
 async def test_object_that_goes_before_its_scale_is_read_is_none(tmp_path: Path) -> None:
     async with seeing(tmp_path) as it:
         it.server.objects.put("fleets", fleet(4))

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
-from agentscaler.act import discovery, managers, scale, workloads
+from agentscaler.act import definitions, discovery, managers, scale, workloads
 from agentscaler.act.calls import Body
 from agentscaler.act.client import Api
+from agentscaler.act.definitions import ScalePaths
 from agentscaler.act.mirror import ObjectKey
 from agentscaler.act.mirrors import Mirrors
 from agentscaler.act.places import PLAIN_KINDS, Kind, Resource, TargetKey
@@ -95,6 +97,7 @@ class Targets:
             return
         try:
             resource = await discovery.scalable(self._api, kind)
+            read = await self._reader(kind, resource)
         except ClusterError as exc:
             self._refused[kind] = _Refusal(exc, now)
             return
@@ -103,7 +106,7 @@ class Targets:
             self._api,
             resource,
             self._namespaces,
-            read=self._reader(kind, resource),
+            read=read,
             on_change=lambda key, _before, _after: self._changed(kind, key),
             clock=self._clock,
         )
@@ -114,20 +117,27 @@ class Targets:
         namespace, name = key
         self._on_change(TargetKey(namespace, kind.name, name))
 
-    def _reader(
+    async def _reader(
         self, kind: Kind, resource: Resource
     ) -> Callable[[Body, Target | None], Awaitable[Target | None]]:
         if kind in PLAIN_KINDS:
             return _read_plain
-        return _ScaledReader(self._api, resource).read
+        paths = await definitions.scale_paths(self._api, kind, resource)
+        if paths is None:
+            return _ScaledReader(self._api, resource).read
+        return partial(_read_custom, paths)
 
 
 async def _read_plain(body: Body, _before: Target | None) -> Target:
     return workloads.read_plain(body)
 
 
+async def _read_custom(paths: ScalePaths, body: Body, _before: Target | None) -> Target:
+    return workloads.read_custom(body, paths)
+
+
 class _ScaledReader:
-    """Reads objects of one kind that keeps its count who knows where."""
+    """Reads objects of one kind that keeps its count who knows where, by one request for each."""
 
     def __init__(self, api: Api, resource: Resource) -> None:
         self._api = api

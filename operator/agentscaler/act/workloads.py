@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+from agentscaler.act.definitions import ScalePaths, value_at
 from agentscaler.act.managers import REPLICAS, FieldPath, Writer, last_writer
 from agentscaler.act.scale import Scale
 
@@ -52,14 +53,37 @@ def read_scaled(body: Body, scale: Scale, path: FieldPath = REPLICAS) -> Target:
     Fields that Deployments have are used where the kind has them too. Without `readyReplicas`
     those that run have to pass for ready; without `updatedReplicas` no rollout is seen.
     """
+    return _other(
+        body, replicas=scale.replicas, running=scale.running, selector=scale.selector, path=path
+    )
+
+
+def read_custom(body: Body, paths: ScalePaths) -> Target:
+    """Read an object of a kind that says where it keeps its counts, as `read_scaled` would.
+
+    Where `/scale` would be refused, for there is no count, raise KeyError.
+    """
+    replicas = value_at(body, paths.replicas)
+    if replicas is None:
+        raise KeyError(".".join(paths.replicas))
+    return _other(
+        body,
+        replicas=replicas,
+        running=value_at(body, paths.running) or 0,
+        selector=value_at(body, paths.selector) or "",
+        path=tuple(f"f:{name}" for name in paths.replicas),
+    )
+
+
+def _other(body: Body, *, replicas: int, running: int, selector: str, path: FieldPath) -> Target:
     spec, status = body.get("spec") or {}, body.get("status") or {}
     return _target(
         body,
-        replicas=scale.replicas,
-        ready=status.get("readyReplicas", scale.running),
+        replicas=replicas,
+        ready=status.get("readyReplicas", running),
         rolling_out=not is_seen(body)
         or ("updatedReplicas" in status and is_replacing(spec, status)),
-        selector=scale.selector,
+        selector=selector,
         path=path,
     )
 
