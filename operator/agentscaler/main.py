@@ -26,7 +26,7 @@ from agentscaler.act.policies import is_served
 from agentscaler.act.rivals import Rivals
 from agentscaler.act.targets import Targets
 from agentscaler.clock import SystemClock
-from agentscaler.control import probes
+from agentscaler.control import placing, probes
 from agentscaler.control.analyzer import Analyzer
 from agentscaler.control.cycle import Cycle, Parts
 from agentscaler.control.draining import Drains
@@ -254,7 +254,7 @@ class Operator:
                 self._loop.run(rounds, self._stop),
                 reconciler.run(),
                 forecasts.fill(),
-                self._analyzer(sources[1]).run(),
+                self._analyzer(api, targets, sources[1]).run(),
                 rounds.record.post_events(),
             )
             await rounds.record.post_due_events()
@@ -276,9 +276,10 @@ class Operator:
         for entry in self._registry:
             record.tell_again(entry, judge.reference(entry))
 
-    def _analyzer(self, sources: Sources) -> Analyzer:
+    def _analyzer(self, api: Api, targets: Targets, sources: Sources) -> Analyzer:
         asking = partial(profiles.fetch_from_own, sources, self._clock)
-        return Analyzer(self._registry, asking, self._clock)
+        looking = partial(placing.look, api, targets)
+        return Analyzer(self._registry, asking, looking, self._clock)
 
     def _reconciler(self, api: Api) -> Reconciler:
         return Reconciler(

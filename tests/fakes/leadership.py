@@ -53,6 +53,7 @@ class Leader(FakeCluster):
         assert isinstance(gauges, Gauges)
         super().__init__(server, gauges)
         self.metrics = metrics
+        self.api = api
         self.clock = DatedClock()
         self.registry = Registry()
         self.registry.begin_to_lead()

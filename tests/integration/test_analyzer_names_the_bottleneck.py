@@ -64,6 +64,7 @@ async def test_profile_of_an_agent_is_read_whole(address: str) -> None:
     assert profile.means == pytest.approx({"plan": 0.75})
     assert profile.p90s == pytest.approx({"plan": 7.5})
     assert profile.refused == pytest.approx({"openai": 0.25})
+    assert profile.calls == pytest.approx({"openai": 240})
     assert profile.usage_means == pytest.approx({"cpu": 0.9, "memory": 0.6})
     assert profile.usage_peaks == pytest.approx({"cpu": 0.9, "memory": 0.6})
     assert not other
@@ -75,7 +76,7 @@ async def test_operator_reads_the_profiles_of_all_namespaces_at_once(address: st
     sources = Sources(Settings(address), clock)
     try:
         found = await profiles.fetch_from_own(sources, clock)
-        assert sum(prometheus.asked for prometheus in sources.opened()) == 5
+        assert sum(prometheus.asked for prometheus in sources.opened()) == 6
     finally:
         sources.close()
     assert found["agents", "research"].refused == pytest.approx({"openai": 0.25})

@@ -17,6 +17,7 @@ from agentscaler.decide.snapshot import Missing, Pod, Why
 _COST: Final = "-1000000"
 _SERVES, _SERVES_NOT = "true", "false"
 _UNREAD: Final = Missing(Why.EMPTY, "not read")
+_UNSCHEDULED: Final = ("PodScheduled", "False", "Unschedulable")
 _ENDED: Final = frozenset({"Succeeded", "Failed"})
 
 
@@ -26,6 +27,22 @@ async def list_pods(api: Api, namespace: str, selector: str) -> tuple[Pod, ...]:
     async for page in api.list_pages(PODS.at(namespace), labels=selector):
         found += [read(body, selector) for body in page["items"] or () if _stays(body)]
     return tuple(found)
+
+
+async def count_unscheduled(api: Api, namespace: str, selector: str) -> int:
+    """Count the pods that the scheduler finds no node for, as it says in their conditions."""
+    counted = 0
+    async for page in api.list_pages(PODS.at(namespace), labels=selector):
+        counted += sum(_stays(body) and is_unscheduled(body) for body in page["items"] or ())
+    return counted
+
+
+def is_unscheduled(body: Body) -> bool:
+    """Tell whether the scheduler looked for a node and found none; a pod just made is not so."""
+    return any(
+        (each.get("type"), each.get("status"), each.get("reason")) == _UNSCHEDULED
+        for each in (body.get("status") or {}).get("conditions") or ()
+    )
 
 
 async def mark(api: Api, namespace: str, pod: Pod, now: datetime) -> None:

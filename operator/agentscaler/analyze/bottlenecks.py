@@ -10,12 +10,13 @@ from enum import StrEnum
 from typing import Final
 
 from agentscaler.api.status import Bottleneck
-from agentscaler.decide.snapshot import Missing, Reading
+from agentscaler.decide.snapshot import Missing, Reading, Why
 from agentscaler.quantities import format_percent, format_quantity
 
 MEAN_ABOVE: Final = 0.8
 PEAK_ABOVE: Final = 0.95
 REFUSED_ABOVE: Final = 0.05  # of a provider's calls; the default of spec.limits.providers
+FEWEST_CALLS: Final = 20  # below, one refusal alone would be 5 % of them and more
 BUSY_ABOVE: Final = 0.8  # of the slots: from here on requests wait for one another
 TAIL_OVER_MEAN: Final = 2.0
 HIGH_ABOVE_SECONDS: Final = 1.0
@@ -57,13 +58,17 @@ class Usage:
     peak: float
 
 
+_NOT_LOOKED: Final = Missing(Why.EMPTY, "nobody looked at the pods")
+
+
 @dataclass(frozen=True, slots=True)
 class Situation:
     """What is known of one agent at one moment.
 
     `overdue` tells that replicas had the time to start and are still not ready, `at_maximum` that
     the policy may not ask for more. `slow_above` is the latency, in seconds, that is too much;
-    `refused` the share of its calls that each provider refuses for its limits.
+    `refused` the share of its calls that each provider refuses for its limits, of so many `calls`
+    lately. `unscheduled` counts the pods that no node takes; it is read where replicas are stuck.
     """
 
     queued: Reading
@@ -76,8 +81,15 @@ class Situation:
     overdue: bool = False
     at_maximum: bool = False
     refused: Mapping[str, float] = field(default_factory=dict)
+    calls: Mapping[str, float] = field(default_factory=dict)
+    unscheduled: Reading = _NOT_LOOKED
     operations: tuple[Operation, ...] = ()
     usages: tuple[Usage, ...] = ()
+
+    @property
+    def is_stuck(self) -> bool:
+        """Tell that replicas are not ready although they had the time to start."""
+        return self.overdue and self.current > self.ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +163,14 @@ _Cause = tuple[Bottleneck, Help, str, str]
 
 def _refusing(seen: Situation) -> _Cause | None:
     """Blame a provider: work that waits for it would wait in more replicas just as well."""
-    provider = max(seen.refused, key=lambda name: (seen.refused[name], name), default="")
-    if not provider or seen.refused[provider] < REFUSED_ABOVE:
+    refusing = {
+        name: share
+        for name, share in seen.refused.items()
+        if share >= REFUSED_ABOVE and seen.calls.get(name, FEWEST_CALLS) >= FEWEST_CALLS
+    }
+    if not refusing:
         return None
+    provider = max(refusing, key=lambda name: (refusing[name], name))
     said = (
         f"{provider} refuses {format_percent(seen.refused[provider])} of the calls for its limits"
         f"{_while_waiting(seen)}: more replicas would only be refused as well"
@@ -166,11 +183,22 @@ def _missing_replicas(seen: Situation) -> _Cause | None:
     if unready <= 0:
         return None
     lacking = f"{unready} of {seen.current} replicas asked for"
-    if seen.overdue:
-        said = f"{lacking} stay unready: the cluster is full, or they cannot start"
-        return Bottleneck.CLUSTER_FULL, Help.NO, said, ""
+    if seen.is_stuck:
+        return _stuck(seen, lacking)
     said = f"{lacking} are starting{_while_waiting(seen)}: wait for them"
     return Bottleneck.REPLICAS_STARTING, Help.WAIT, said, ""
+
+
+def _stuck(seen: Situation, lacking: str) -> _Cause:
+    """Tell a full cluster from pods that have a node and do not start."""
+    if isinstance(seen.unscheduled, Missing):
+        said = f"{lacking} stay unready: no node takes them, or they cannot start"
+        return Bottleneck.REPLICAS_UNREADY, Help.NO, f"{said} ({seen.unscheduled})", ""
+    if seen.unscheduled:
+        said = f"{lacking} stay unready: no node takes {format_quantity(seen.unscheduled)} of them"
+        return Bottleneck.CLUSTER_FULL, Help.NO, said, ""
+    said = f"{lacking} stay unready although nodes took them: they do not start"
+    return Bottleneck.REPLICAS_UNREADY, Help.NO, said, ""
 
 
 def _blind(seen: Situation) -> _Cause | None:

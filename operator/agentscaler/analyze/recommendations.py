@@ -21,8 +21,11 @@ _ELSE: Final = "profile it"
 
 _ADVICE: Final = {
     Bottleneck.CLUSTER_FULL: (
-        "look at the pods that are not ready (kubectl describe pod): add nodes, or lower their "
-        "requests or spec.maxReplicas",
+        "add nodes, or lower the requests of the pods or spec.maxReplicas (kubectl describe pod "
+        "says what the nodes lack)",
+    ),
+    Bottleneck.REPLICAS_UNREADY: (
+        "look at the pods that are not ready: kubectl describe pod, then their logs",
     ),
     Bottleneck.UNEVEN_LOAD: (
         "spread requests by least connections (docs/gateway.md), or look for sessions that are "

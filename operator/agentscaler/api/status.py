@@ -227,6 +227,7 @@ class Bottleneck(StrEnum):
     PROVIDER_LIMIT = "ProviderLimit"
     CLUSTER_FULL = "ClusterFull"
     REPLICAS_STARTING = "ReplicasStarting"
+    REPLICAS_UNREADY = "ReplicasUnready"
     REPLICAS = "Replicas"
     COMPUTE = "Compute"
     SLOW_OPERATION = "SlowOperation"

@@ -3,19 +3,20 @@
 import asyncio
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from agentscaler.act import client, policies
+from agentscaler.act.client import Api
 from agentscaler.analyze import bottlenecks, recommendations
 from agentscaler.analyze.bottlenecks import Diagnosis
 from agentscaler.api.policy import Policy, parse_policy
 from agentscaler.cli import explain
 from agentscaler.clock import SystemClock
-from agentscaler.control import diagnosing
+from agentscaler.control import diagnosing, placing
 from agentscaler.errors import InvalidPolicyError
 from agentscaler.observe import asks, profiles
 from agentscaler.observe.credentials import Credentials
@@ -75,32 +76,37 @@ def command(name: str | None, namespace: str | None, **options: Any) -> None:
 
 
 async def _analyze(namespace: str, name: str | None, options: Mapping[str, Any]) -> list[Analysis]:
-    bodies = await _fetch_policies(namespace, name, options["kubeconfig"])
+    api = await client.connect(options["kubeconfig"])
+    try:
+        bodies = await _fetch_policies(api, namespace, name)
+        return await _ask(api, bodies, namespace, options)
+    finally:
+        await api.close()
+
+
+async def _ask(
+    api: Api, bodies: list[dict[str, Any]], namespace: str, options: Mapping[str, Any]
+) -> list[Analysis]:
     credentials = _credentials(options)
     settings = Settings(options["prometheus_url"], credentials, tenancy=TRUSTING)
     sources, prometheus = Sources(settings, _CLOCK), Prometheus(settings.address, _CLOCK)
     try:
         caller = Caller(_CLOCK.monotonic() + _PATIENCE_SECONDS, credentials)
         found = await profiles.fetch(prometheus, caller, _CLOCK.now(), namespace)
-        return await _judge(bodies, Observer(sources, settings, _CLOCK), found)
+        return await _judge(api, bodies, Observer(sources, settings, _CLOCK), found)
     finally:
         prometheus.close()
         sources.close()
 
 
-async def _fetch_policies(
-    namespace: str, name: str | None, kubeconfig: Path | None
-) -> list[dict[str, Any]]:
-    api = await client.connect(kubeconfig)
-    try:
-        if name is None:
-            return await policies.read_policies(api, namespace)
-        return [await policies.read_policy(api, namespace, name)]
-    finally:
-        await api.close()
+async def _fetch_policies(api: Api, namespace: str, name: str | None) -> list[dict[str, Any]]:
+    if name is None:
+        return await policies.read_policies(api, namespace)
+    return [await policies.read_policy(api, namespace, name)]
 
 
 async def _judge(
+    api: Api,
     bodies: Iterable[Mapping[str, Any]],
     observer: Observer,
     found: Mapping[tuple[str, str], Profile],
@@ -120,6 +126,8 @@ async def _judge(
     for key, (policy, recorded) in valid.items():
         profile = found.get(asks.agent_of(policy), Profile())
         situation = diagnosing.situation_of(policy, recorded, seen.readings[key], profile, now)
+        if situation.is_stuck:
+            situation = replace(situation, unscheduled=await placing.look_once(api, policy))
         told = bottlenecks.diagnose(situation)
         recommended = recommendations.recommend(situation, told)
         analyses.append(Analysis(policy.namespace, policy.name, told, recommended))

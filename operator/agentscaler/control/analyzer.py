@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
+from agentscaler.api.policy import Policy
 from agentscaler.clock import Clock
 from agentscaler.control import diagnosing
 from agentscaler.control.registry import Entry, Registry
+from agentscaler.decide.snapshot import Reading
 from agentscaler.errors import SourceError
 from agentscaler.observe import asks
 from agentscaler.observe.expressions import Agent
@@ -16,16 +19,27 @@ from agentscaler.report import logs
 _PAUSE_SECONDS: Final = 60.0
 _LOG: Final = logs.logger("agentscaler.analyzer")
 
+# A whole cluster of stuck agents must not use up the requests that the passes need.
+_MOST_LOOKS: Final = 50
+
 Profiles = Callable[[], Awaitable[Mapping[Agent, Profile]]]
 """Where the time of all agents goes; may raise SourceError."""
+
+
+Unscheduled = Callable[[Policy], Awaitable[Reading]]
+"""How many pods of a policy's target no node takes; never raises."""
 
 
 class Analyzer:
     """Keeps the bottleneck of every policy that the passes look at; it never asks for replicas."""
 
-    def __init__(self, registry: Registry, profiles: Profiles, clock: Clock) -> None:
+    def __init__(
+        self, registry: Registry, profiles: Profiles, unscheduled: Unscheduled, clock: Clock
+    ) -> None:
         self._registry = registry
         self._profiles = profiles
+        self._unscheduled = unscheduled
+        self._looks = 0
         self._clock = clock
 
     async def run(self) -> None:
@@ -44,11 +58,12 @@ class Analyzer:
         if all(entry.readings is None for entry in self._registry):
             return
         found = await self._profiles()
+        self._looks = 0
         for entry in self._registry:
-            self._judge(entry, found)
+            await self._judge(entry, found)
             await asyncio.sleep(0)  # of ten thousand, no probe and no pass waits for all
 
-    def _judge(self, entry: Entry, found: Mapping[Agent, Profile]) -> None:
+    async def _judge(self, entry: Entry, found: Mapping[Agent, Profile]) -> None:
         policy, readings = entry.policy, entry.readings
         if policy is None or readings is None or policy.spec.prometheus.server_address:
             entry.bottleneck = None
@@ -57,4 +72,9 @@ class Analyzer:
         situation = diagnosing.situation_of(
             policy, entry.status, readings, profile, self._clock.now()
         )
+        if situation.is_stuck and self._looks < _MOST_LOOKS:
+            self._looks += 1
+            situation = replace(situation, unscheduled=await self._unscheduled(policy))
+            if entry.policy is not policy:  # it changed, or went, while the pods were listed
+                return
         entry.bottleneck = diagnosing.bottleneck_of(situation)

@@ -46,6 +46,7 @@ def situation_of(
         overdue=_is_overdue(policy, status, now),
         at_maximum=current >= policy.spec.max_replicas,
         refused={**profile.refused, **_known(readings.providers)},
+        calls=profile.calls,
         operations=tuple(
             Operation(name, mean, profile.p90s.get(name, 0.0))
             for name, mean in sorted(profile.means.items())

@@ -34,6 +34,7 @@ from agentscaler.observe.prometheus import Caller, Prometheus
 from agentscaler.observe.sources import NO_SECRETS, Sources
 
 WINDOW: Final = "15m"  # long enough for slow operations, short enough to speak of the present
+_WINDOW_SECONDS: Final = 15 * 60
 _STEP: Final = "1m"
 _PATIENCE_SECONDS: Final = 30.0
 _RESOURCE: Final = "resource"
@@ -42,7 +43,7 @@ _AGENT: Final = f"{NAMESPACE_LABEL}, {AGENT_LABEL}"
 
 @dataclass(slots=True)
 class Profile:
-    """What is known of one agent: seconds by operation, refused share by provider, usage.
+    """What is known of one agent: seconds by operation, calls and refused share by provider, usage.
 
     `usage_means` and `usage_peaks` are shares of the containers' limits, by resource.
     """
@@ -50,6 +51,7 @@ class Profile:
     means: dict[str, float] = field(default_factory=dict)
     p90s: dict[str, float] = field(default_factory=dict)
     refused: dict[str, float] = field(default_factory=dict)
+    calls: dict[str, float] = field(default_factory=dict)
     usage_means: dict[str, float] = field(default_factory=dict)
     usage_peaks: dict[str, float] = field(default_factory=dict)
 
@@ -101,6 +103,7 @@ def _queries(namespace: str | None) -> tuple[tuple[str, str, str], ...]:
         ("means", OPERATION_LABEL, f"{taken} / ({runs} > 0)"),
         ("p90s", OPERATION_LABEL, f"histogram_quantile(0.9, {buckets})"),
         ("refused", PROVIDER_LABEL, f"{refused} / ({called} > 0)"),
+        ("calls", PROVIDER_LABEL, f"{called} * {_WINDOW_SECONDS}"),
         ("usage_means", _RESOURCE, _usage("avg", within)),
         ("usage_peaks", _RESOURCE, _usage("max", within)),
     )

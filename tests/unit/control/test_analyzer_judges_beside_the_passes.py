@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
+from agentscaler.api.policy import Policy
 from agentscaler.api.signals import SignalName
 from agentscaler.api.status import BottleneckStatus, PolicyStatus
 from agentscaler.control.analyzer import Analyzer
 from agentscaler.control.registry import Entry, Registry
+from agentscaler.decide.snapshot import Missing, Reading, Why
 from agentscaler.errors import SourceUnavailableError
 from agentscaler.observe.expressions import Agent
 from agentscaler.observe.profiles import Profile
@@ -27,6 +29,11 @@ FULL = Readings(
 REFUSING = Profile(refused={"openai": 0.5})
 RECORDED = BottleneckStatus(verdict="Replicas", replicas_help="Yes", message="busy")
 ELSEWHERE = {"serverAddress": "http://other:9090"}
+
+
+async def nobody(policy: Policy) -> Reading:
+    """Look at pods where none is stuck."""
+    raise AssertionError(policy.name)
 
 
 class Minutes:
@@ -79,7 +86,7 @@ def one_entry(
 
 async def run(registry: Registry, server: Server, pauses: int) -> Minutes:
     clock = Minutes(pauses)
-    running = asyncio.create_task(Analyzer(registry, server, clock).run())
+    running = asyncio.create_task(Analyzer(registry, server, nobody, clock).run())
     await asyncio.wait(
         {running, spent := asyncio.create_task(clock.spent.wait())},
         timeout=5,
@@ -147,3 +154,48 @@ def test_another_target_begins_without_a_verdict() -> None:
     registry, entry = one_entry(recorded=PolicyStatus(bottleneck=RECORDED))
     registry.note("MODIFIED", body(generation=2, scaleTargetRef={"name": "other"}))
     assert (entry.readings, entry.bottleneck) == (None, None)
+
+
+STUCK = PolicyStatus(
+    current_replicas=3, ready_replicas=1, last_scale_up_time=NOON - timedelta(hours=1)
+)
+
+
+@pytest.mark.parametrize(
+    ("unscheduled", "verdict"),
+    [(2.0, "ClusterFull"), (0.0, "ReplicasUnready"), (Missing(Why.EMPTY), "ReplicasUnready")],
+    ids=["no node", "placed", "unread"],
+)
+async def test_pods_of_stuck_replicas_decide_what_is_said(
+    unscheduled: Reading, verdict: str
+) -> None:
+    registry, entry = one_entry(recorded=STUCK)
+    looked: list[str] = []
+
+    async def look(policy: Policy) -> Reading:
+        looked.append(policy.name)
+        return unscheduled
+
+    await Analyzer(registry, Server({}), look, Minutes(0)).judge()
+    assert entry.bottleneck is not None
+    assert (entry.bottleneck.verdict, looked) == (verdict, ["agent"])
+
+
+async def test_stuck_agents_of_a_whole_cluster_do_not_use_up_the_requests() -> None:
+    registry = Registry()
+    for number in range(60):
+        name = f"agent-{number}"
+        registry.note(None, body(name, status=status.dump(STUCK), scaleTargetRef={"name": name}))
+    for entry in registry:
+        entry.readings = FULL
+    looked: list[str] = []
+
+    async def look(policy: Policy) -> Reading:
+        looked.append(policy.name)
+        return 1.0
+
+    analyzer = Analyzer(registry, Server({}, {}), look, Minutes(0))
+    await analyzer.judge()
+    assert len(looked) == 50
+    await analyzer.judge()
+    assert len(looked) == 100
