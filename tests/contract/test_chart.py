@@ -13,58 +13,10 @@ from agentscaler import __version__
 from agentscaler.cli import run
 from tests.bed.errors import BedError
 from tests.bed.tools import Tool
+from tests.contract.chart_values import URL, VALUES, WITH_GATEWAY
 
 CHART = Path(__file__).parents[2] / "helm" / "agentscaler"
-URL = {"prometheus": {"url": "http://prometheus.monitoring:9090"}}
-VALUES: dict[str, dict[str, Any]] = {
-    "plain": {},
-    "namespaced": {"watchNamespaces": ["agents", "research"]},
-    "secured": {
-        "prometheus": URL["prometheus"]
-        | {
-            "bearerTokenSecret": {"name": "token", "key": "token"},
-            "caSecret": {"name": "authority", "key": "ca.crt"},
-            "allowedServers": ["https://thanos.legal:9090"],
-        },
-        "policySecrets": {"enabled": True},
-        "tenancy": {"sharedNamespaces": ["rabbitmq"], "trustedNamespaces": ["*"]},
-    },
-    "draining": {"drain": {"enabled": True}},
-    "monitored": {
-        "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
-        "prometheusRule": {"enabled": True, "runbook": "https://wiki.example/agentscaler"},
-        "dashboard": {"enabled": True},
-        "networkPolicy": {
-            "enabled": True,
-            "scrapersFrom": [{"namespaceSelector": {}}],
-            "apiServerTo": [{"ipBlock": {"cidr": "10.0.0.1/32"}}],
-            "prometheusTo": [{"namespaceSelector": {}}],
-        },
-        "topologySpreadConstraints": [
-            {
-                "topologyKey": "topology.kubernetes.io/zone",
-                "maxSkew": 1,
-                "whenUnsatisfiable": "ScheduleAnyway",
-            }
-        ],
-    },
-    "other-targets": {
-        "scaleTargets": [{"apiGroup": "argoproj.io", "resource": "rollouts"}],
-        "keda": {"enabled": False},
-    },
-    "alone": {
-        "replicas": 1,
-        "crds": {"enabled": False},
-        "serviceAccount": {"create": False, "name": "given"},
-        "rbac": {"create": False},
-        "affinity": {"nodeAffinity": {}},
-        "priorityClassName": "system-cluster-critical",
-        "imagePullSecrets": [{"name": "registry"}],
-        "podAnnotations": {"team": "platform"},
-        "tolerations": [{"operator": "Exists"}],
-        "nodeSelector": {"kubernetes.io/os": "linux"},
-    },
-}
+ALL_VALUES = VALUES | WITH_GATEWAY
 USUAL = {"CustomResourceDefinition", "Deployment", "PodDisruptionBudget", "Role", "RoleBinding",
          "Service", "ServiceAccount"}  # fmt: skip
 
@@ -95,7 +47,7 @@ def rules(objects: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield from each["rules"]
 
 
-@pytest.mark.parametrize("values", VALUES.values(), ids=VALUES.keys())
+@pytest.mark.parametrize("values", ALL_VALUES.values(), ids=ALL_VALUES.keys())
 def test_chart_passes_lint(helm: Tool, tmp_path: Path, values: dict[str, Any]) -> None:
     file = tmp_path / "values.yaml"
     file.write_text(yaml.safe_dump(URL | values))
@@ -115,7 +67,7 @@ def test_chart_makes_its_objects(helm: Tool, tmp_path: Path) -> None:
 
 def test_objects_carry_the_common_labels(objects: list[dict[str, Any]]) -> None:
     for each in objects:
-        assert each["metadata"]["labels"]["app.kubernetes.io/name"] == "agentscaler"
+        assert each["metadata"]["labels"]["app.kubernetes.io/name"] in {"agentscaler", "scaler"}
         assert each["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "Helm"
 
 
@@ -297,6 +249,23 @@ def test_every_value_is_described() -> None:
     assert list(silent(schema, "")) == []
     values = yaml.safe_load((CHART / "values.yaml").read_text())
     assert values.keys() | {"global"} == schema["properties"].keys()
+
+
+def test_every_value_is_tried() -> None:
+    def given(values: dict[str, Any], path: str = "") -> Iterator[str]:
+        for name, value in values.items():
+            yield f"{path}.{name}"
+            if isinstance(value, dict):
+                yield from given(value, f"{path}.{name}")
+
+    def known(node: dict[str, Any], path: str = "") -> Iterator[str]:
+        for name, part in node.get("properties", {}).items():
+            yield f"{path}.{name}"
+            yield from known(part, f"{path}.{name}")
+
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    tried = {path for values in ALL_VALUES.values() for path in given(URL | values)}
+    assert set(known(schema)) - tried == set()
 
 
 def test_chart_has_the_version_of_the_program() -> None:

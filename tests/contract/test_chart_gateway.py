@@ -10,18 +10,10 @@ from agentscaler.gateway import config
 from agentscaler.gateway.settings import ServiceBackends
 from tests.bed.errors import BedError
 from tests.bed.tools import Tool
-from tests.contract.test_chart import CHART, URL, one, render
+from tests.contract.chart_values import GATEWAY, ROUTES, URL
+from tests.contract.test_chart import CHART, one, render
 
-ROUTES: list[dict[str, Any]] = [
-    {
-        "agent": "research",
-        "backends": {"service": {"name": "research", "namespace": "agents"}},
-        "wake": {"policy": "research-policy"},
-    },
-    {"agent": "writer", "path": "/writer", "backends": {"service": {"name": "writer"}}},
-    {"agent": "coder", "path": "/coder", "backends": {"static": ["10.0.0.7:8000"]}},
-]
-ENABLED: dict[str, Any] = {"gateway": {"enabled": True, "config": {"routes": ROUTES}}}
+ENABLED = {"gateway": GATEWAY}
 
 
 def gateway_of(helm: Tool, folder: Path, **more: Any) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.bed import Bed
-from tests.contract.test_chart import VALUES
+from tests.contract.chart_values import VALUES
 from tests.e2e.conftest import CHART
 from tests.e2e.operators import RELEASE
 from tests.e2e.worlds import SYSTEM_NAMESPACE

@@ -90,8 +90,9 @@ class Objects:
         metadata = body["metadata"]
         metadata.setdefault("uid", f"uid-{metadata['name']}")
         metadata.setdefault("generation", 1)
-        if before is not None and before.get("spec") != body.get("spec"):
-            metadata["generation"] = before["metadata"]["generation"] + 1
+        if before is not None:
+            is_new = before.get("spec") != body.get("spec")
+            metadata["generation"] = before["metadata"]["generation"] + is_new
         self.all(plural)[key] = body
         self._record(plural, "ADDED" if before is None else "MODIFIED", body)
         return body

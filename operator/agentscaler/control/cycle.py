@@ -69,6 +69,14 @@ class Plan:
     retreat: Retreat | None = None
     keeps: bool = False
 
+    @property
+    def scales(self) -> bool:
+        """Tell whether the decision is another count, and is to be carried out."""
+        if self.workable is None or self.decision is None:
+            return False
+        moves = self.decision.direction is not Direction.NONE
+        return moves and self.workable.policy.spec.mode is Mode.AUTO
+
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
@@ -253,14 +261,14 @@ class Cycle:
         """Record, then act, then record what came of it."""
         entry, workable, decision = plan.entry, plan.workable, plan.decision
         recommended = entry.status.desired_replicas
-        await self._parts.record.write(entry, plan.status, _reference(workable))
+        await self._parts.record.write(entry, plan.status, _reference(workable), always=plan.scales)
         if workable is not None and plan.retreat is not None:
             await self._parts.drains.choose(entry, workable.target, plan.retreat)
         elif entry.draining and not plan.keeps:
             await self._parts.drains.release(entry)
         if workable is None or decision is None or decision.direction is Direction.NONE:
             return
-        if workable.policy.spec.mode is Mode.AUTO:
+        if plan.scales:
             await self._act(entry, workable, decision, plan.retreat)
         elif decision.replicas != recommended:
             # A new recommendation starts the clocks, as if it were followed.

@@ -48,15 +48,23 @@ class Record:
         self._telemetry = telemetry
         self._clock = clock
 
-    async def write(self, entry: Entry, following: PolicyStatus, target: Reference | None) -> None:
+    async def write(
+        self,
+        entry: Entry,
+        following: PolicyStatus,
+        target: Reference | None,
+        *,
+        always: bool = False,
+    ) -> None:
         """Write the status if it is worth it; raise ClusterError if it is not on record after that.
 
-        After a ConflictError the policy is known as it is now.
+        After a ConflictError the policy is known as it is now. Before a scaling it is written
+        `always`: one that was left pending is on record already, and the policy may have changed.
         """
         before, now = entry.status, self._clock.now()
         self._telemetry.note(entry.namespace, entry.name, following)
         refreshes = status.is_stale(entry.key, before.last_update_time, now)
-        if not status.is_material(before, following, refreshes=refreshes):
+        if not always and not status.is_material(before, following, refreshes=refreshes):
             return
         await self._patch(entry, status.patch(before, following))
         entry.status = following

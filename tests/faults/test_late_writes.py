@@ -1,0 +1,68 @@
+"""What was decided on a state that is no longer true is not carried out, however late it comes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.apiserver import Fault
+from tests.fakes.cluster import SCALE
+from tests.fakes.leadership import Leader, leading
+
+
+@pytest.fixture
+async def leader(tmp_path: Path) -> AsyncIterator[Leader]:
+    async with leading(tmp_path) as made:
+        yield made
+
+
+async def test_scaling_left_pending_is_not_done_after_the_policy_was_paused(leader: Leader) -> None:
+    leader.agent(queue=20)
+    leader.policy()
+    for verb in ("patch", "get"):  # it fails, and nobody can see whether it was done all the same
+        leader.server.faults.append(Fault(verb, SCALE, times=-1, status=500))
+    leader.server.faults.insert(0, Fault("get", SCALE, delay_seconds=0.01))
+    await leader.run_pass()
+    assert [each["outcome"] for each in leader.history()] == ["Pending"]
+    leader.server.faults.clear()
+    leader.policy(mode="Paused")
+    for _ in range(3):
+        await leader.run_pass(caught_up=False)  # the watch of policies has fallen silent
+    assert leader.replicas() == 1
+
+
+async def test_patch_that_arrives_after_another_has_led_is_refused(leader: Leader) -> None:
+    """The leader is lost while its patch is on its way; the heir decides for another load."""
+    leader.agent(queue=20)
+    leader.policy()
+    on_its_way = asyncio.Event()
+    leader.server.on_request = lambda verb, what: (
+        on_its_way.set() if (verb, what) == ("patch", SCALE) else None
+    )
+    leader.server.faults.append(Fault("patch", SCALE, delay_seconds=0.5))
+    passing = asyncio.create_task(leader.run_pass())
+    await on_its_way.wait()
+    passing.cancel()
+    await asyncio.gather(passing, return_exceptions=True)
+    assert leader.replicas() == 1
+    leader.restart()
+    leader.load(queue=60)
+    await leader.run_pass()
+    heirs = leader.replicas()
+    assert heirs > 1
+    await asyncio.sleep(0.7)
+    assert leader.replicas() == heirs
+    assert sum(each["outcome"] == "Applied" for each in leader.history()) == 1
+
+
+async def test_pods_that_find_no_node_are_asked_for_once(leader: Leader) -> None:
+    leader.agent(queue=20)
+    leader.policy()
+    await leader.run_pass()
+    asked = leader.replicas()
+    assert asked > 1
+    for _ in range(10):  # none of them becomes ready, and the work still waits
+        await leader.run_pass(after=5)
+    assert leader.replicas() == asked
+    assert len(leader.history()) == 1
