@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from agentscaler.decide.decision import Memory
+from agentscaler.decide.decision import Memory, carried_out
 from agentscaler.decide.engine import decide
-from tests.unit.decide.worlds import NOON, OLD, outlook, policy, seen, threshold
+from agentscaler.decide.snapshot import Snapshot
+from tests.unit.decide.worlds import NOON, OLD, SECOND, outlook, policy, seen, threshold
 
 RAMP = outlook(26.0, expected=20.0)
 
@@ -59,3 +60,20 @@ def test_forecast_needs_the_slots_of_a_replica() -> None:
 def test_threshold_reaches_for_its_upper_utilization() -> None:
     # 20 expected slots at 80 % are 25, less than the 26 of the quantile: 7 replicas.
     assert decide(threshold(), seen(outlook=RAMP, active_requests=8.0), OLD).replicas == 7
+
+
+def test_proactive_step_is_on_record_and_starts_and_obeys_the_cooldown() -> None:
+    first = decide(threshold(), seen(outlook=RAMP, active_requests=8.0), OLD)
+    assert (first.reason, first.replicas) == ("Forecast", 7)
+    after = carried_out(first)
+    assert after.last_up == NOON
+
+    def later(seconds: int) -> Snapshot:
+        at = NOON + seconds * SECOND
+        return seen(at, replicas=7, outlook=outlook(60.0), active_requests=14.0)
+
+    held = decide(threshold(), later(59), after)
+    assert (held.reason, held.replicas) == ("CoolingDown", 7)
+    # 60 expected slots at 80 % are 75: 19 replicas of 4.
+    freed = decide(threshold(), later(60), after)
+    assert (freed.reason, freed.replicas) == ("Forecast", 19)
