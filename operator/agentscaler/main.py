@@ -253,7 +253,7 @@ class Operator:
             await _together(
                 self._loop.run(rounds, self._stop),
                 reconciler.run(),
-                forecasts.fill(),
+                self._fill(forecasts),
                 self._analyzer(api, targets, sources[1]).run(),
                 rounds.record.post_events(),
             )
@@ -275,6 +275,11 @@ class Operator:
         judge = Judge(self._registry, targets, rivals, self._settings.manager)
         for entry in self._registry:
             record.tell_again(entry, judge.reference(entry))
+
+    async def _fill(self, forecasts: Forecasts) -> None:
+        """Work histories in once all policies were looked at: it takes a core for a while."""
+        await self._loop.first_pass_ended.wait()
+        await forecasts.fill()
 
     def _analyzer(self, api: Api, targets: Targets, sources: Sources) -> Analyzer:
         asking = partial(profiles.fetch_from_own, sources, self._clock)

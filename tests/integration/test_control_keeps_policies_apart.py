@@ -150,6 +150,27 @@ async def test_growth_does_not_wait_for_the_statuses_of_the_others(patient_leade
     assert all(leader.status(f"calm{number}") for number in range(100))
 
 
+async def test_growth_begins_where_the_load_rose_most(tmp_path: Path) -> None:
+    async with leading(tmp_path, limits=replace(QUICK, concurrency=1)) as leader:
+        for name in NAMES:
+            leader.agent(name, replicas=5, active=12)
+            leader.policy(name)
+        await leader.run_pass()
+        counts: list[list[int]] = []
+        leader.server.on_request = lambda verb, what: (
+            counts.append([leader.replicas(name) for name in NAMES])
+            if (verb, what) == ACT
+            else None
+        )
+        for name, active in zip(NAMES, (20, 60, 40), strict=True):
+            leader.load(name, active=active)
+        await leader.run_pass()
+        least, most, middle = (leader.replicas(name) for name in NAMES)
+    before = counts[0][0]
+    assert counts == [[before] * 3, [before, most, before], [before, most, middle]]
+    assert least > before
+
+
 async def test_policy_that_goes_before_it_is_recorded_is_not_acted_on(leader: Leader) -> None:
     busy(leader, *NAMES)
 

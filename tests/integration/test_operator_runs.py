@@ -11,6 +11,7 @@ from agentscaler.errors import LeadershipLostError, UsageError
 from tests.fakes.apiserver import Fault
 from tests.fakes.cluster import POLICY_STATUS, SCALE
 from tests.fakes.connected import until
+from tests.fakes.faulty_prometheus import Request
 from tests.fakes.operated import Scene, staged
 
 LEASES = "leases"
@@ -50,6 +51,24 @@ async def test_policies_are_followed_as_they_come_change_and_go(scene: Scene) ->
     scene.delete_policy()
     scene.policy("other", scaleTargetRef={"name": "agent"}, maxReplicas=9)
     await until(lambda: scene.replicas() == 9)
+
+
+async def test_histories_are_read_once_all_policies_were_looked_at(scene: Scene) -> None:
+    names = [f"agent{number}" for number in range(20)]
+    for name in names:
+        scene.agent(name, active=2)
+        scene.policy(name, prediction={"mode": "Observe"})
+    looked_at: list[bool] = []
+
+    def note_history(request: Request) -> None:
+        if "query_range" in request.path:
+            looked_at.append(all(scene.status(name) for name in names))
+        request.result(*scene.gauges._series(request.asked["query"]))
+
+    scene.gauges.fault = note_history
+    await scene.lead()
+    await until(lambda: looked_at, 10)
+    assert all(looked_at)
 
 
 async def test_target_that_comes_later_is_taken_up(scene: Scene) -> None:

@@ -99,6 +99,7 @@ class Cycle:
         now, parts = self._parts.clock.now(), self._parts
         halted, active = self._sort(due, now)
         seen = await self._observe([workable.policy for _, workable in active], now)
+        active.sort(key=lambda one: _rise(one[0], seen), reverse=True)
         urgent = Works()
         try:
             calm, shrinking = await self._look_at_all(active, seen, now, urgent)
@@ -300,6 +301,13 @@ class Cycle:
             entry.lead_time.asked(decision.replicas, parts.clock.now())
         applied = composing.ended(entry.status, event, Outcome.APPLIED)
         await parts.record.write(entry, applied, target)
+
+
+def _rise(entry: Entry, seen: Mapping[str, Readings]) -> float:
+    """Tell how many times its load of before a policy has now: who has most is decided first."""
+    before = None if entry.readings is None else work.load(entry.readings.signals)
+    now = work.load(seen[entry.key].signals) if entry.key in seen else None
+    return 1.0 if before is None or now is None else now / max(1.0, before)
 
 
 def _start_clock(entry: Entry, current: int) -> None:

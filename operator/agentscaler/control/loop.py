@@ -43,6 +43,7 @@ class Loop:
         self._clock = clock
         self._changed = asyncio.Event()
         self.turned_at = clock.monotonic()
+        self.first_pass_ended = asyncio.Event()
 
     def note(self, change: str | None, body: Mapping[str, Any]) -> None:
         """Take in what the watch of policies says."""
@@ -114,6 +115,7 @@ class Loop:
             self._schedule.after(entry.key, interval.total_seconds(), now)
         for entry in again:
             self._schedule.at_once(entry.key, now + _AGAIN_SECONDS)
+        self.first_pass_ended.set()
 
     async def _pause(self, stop: asyncio.Event) -> None:
         """Wait until somebody is due, something changed, or it is time to stop."""

@@ -91,7 +91,9 @@ class Cohort:
         rows = np.arange(len(slots))
         buckets = self.rhythm.position(times).astype(np.int64)
         age = self.open - buckets
-        wanted = (age >= 0) & (age < LONGEST_MEMORY * self.rhythm.buckets)
+        # Before the first sample of all rows nothing is learned: a young server has no eight days.
+        begun = np.logical_or.accumulate(np.isfinite(loads).any(axis=0))
+        wanted = begun & (age >= 0) & (age < LONGEST_MEMORY * self.rhythm.buckets)
         for bucket, column in zip(buckets[wanted].tolist(), loads.T[wanted], strict=True):
             twin.advance(bucket)
             twin.add(bucket, rows, column)
