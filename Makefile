@@ -112,6 +112,10 @@ audit: $(READY)  ## Ask for known vulnerabilities of what the image installs (ne
 bench-quality: $(READY)  ## Compare decisions with other autoscalers and an oracle (ARGS='--days 2 --worlds --chart FILE.svg')
 	@$(BIN)/python -m tests.benchmarks.quality $(ARGS)
 
+.PHONY: bench-reaction
+bench-reaction: $(READY)  ## Measure from sample to replicas, up to 5,000 policies (ten minutes; JSON=file; PEERS=1: KEDA and HPA, too)
+	@$(BIN)/python -m tests.benchmarks.reaction $(if $(PEERS),--peers) $(if $(JSON),--json $(JSON)) $(ARGS)
+
 .PHONY: crds
 crds: $(READY)  ## Write the CRD anew, for kubectl and for the chart
 	$(BIN)/agentscaler crds > crds/.new && mv crds/.new crds/agentscalingpolicies.yaml

@@ -16,6 +16,7 @@ from tests.bed.progress import Progress
 from tests.bed.versions import Module
 
 _STAGING = re.compile(r"^\s*(\S+) => \./staging/", re.MULTILINE)
+_REPLACED = re.compile(r"^replace \S.* => [^.\s].*$", re.MULTILINE)
 
 
 def build(
@@ -42,7 +43,7 @@ def build(
 
 
 def _go_mod(go: Go, module: Module) -> str:
-    """Write a go.mod that requires the module and, where it needs them, its staging parts."""
+    """Write a go.mod that requires the module and replaces what the module itself replaces."""
     found = json.loads(go.ask("mod", "download", "-json", f"{module.path}@{module.version}"))
     theirs = Path(found["GoMod"]).read_text()
     language = re.search(r"^go .+$", theirs, re.MULTILINE)
@@ -52,6 +53,7 @@ def _go_mod(go: Go, module: Module) -> str:
         language[0],
         f"require {module.path} {module.version}",
         *(f"replace {x} => {x} {module.staging_version}" for x in _STAGING.findall(theirs)),
+        *_REPLACED.findall(theirs),
     ]
     return "\n".join(lines) + "\n"
 
