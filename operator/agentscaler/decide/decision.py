@@ -46,6 +46,24 @@ class Advice:
 
 
 @dataclass(frozen=True, slots=True)
+class Level:
+    """The requests in service as of `at`, freed from noise, and what was learned of the noise.
+
+    `sample` is the last reading and `change` how it differs from the one before, in square roots
+    of the load. `spread` is the mean square of such changes, `echo` the mean product of successive
+    ones, over so many `changes` (see `smoothing`).
+    """
+
+    at: datetime
+    value: float
+    sample: float
+    change: float = 0.0
+    spread: float = 0.0
+    echo: float = 0.0
+    changes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """What a policy carries from one decision to the next.
 
@@ -55,7 +73,8 @@ class Memory:
     `slots_per_replica` is the last capacity seen of one replica, for when no replica can tell,
     and `ready` the number of ready replicas at the last decision. `reserve` is the room above the
     load that the wait target was found to need, in square roots of the load (see `reserve`).
-    `limits` is what is known of what the fleet may not outgrow.
+    `level` is the load in service without its noise. `limits` is what is known of what the fleet
+    may not outgrow.
     """
 
     since: datetime | None = None
@@ -66,6 +85,7 @@ class Memory:
     slots_per_replica: float | None = None
     ready: int | None = None
     reserve: float | None = None
+    level: Level | None = None
     limits: Learned = UNLEARNED
 
 

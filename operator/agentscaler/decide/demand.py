@@ -1,11 +1,16 @@
 """Strategy 1: size the fleet for the work in flight and waiting."""
 
+from dataclasses import replace
+from typing import Final
+
 from agentscaler.api.policy import PolicySpec
 from agentscaler.api.signals import LatencyMeaning, SignalName
 from agentscaler.api.strategies import Demand
-from agentscaler.decide import reserve, staffing, work
+from agentscaler.decide import reserve, smoothing, staffing, work
 from agentscaler.decide.decision import Memory, Step
 from agentscaler.decide.snapshot import Missing, Snapshot
+
+_WORTH_TELLING: Final = 0.05  # slots
 
 
 def size(wanted: int, policy: PolicySpec, seen: Snapshot, memory: Memory) -> Step | None:
@@ -17,9 +22,8 @@ def size(wanted: int, policy: PolicySpec, seen: Snapshot, memory: Memory) -> Ste
     if isinstance(each, Missing):
         first = int(sum(_known_work(seen)) > 0)  # from zero, one replica has to show its slots
         return Step("demand", wanted, max(wanted, first), "CapacityUnknown", f"held: {each}")
-    kept = reserve.present(seen, memory)
-    note = _slow_model(policy, demand, seen)
-    return _proposal(wanted, demand, seen, each=each, kept=kept, note=note)
+    step = _proposal(wanted, demand, seen, memory, each)
+    return replace(step, message=step.message + _slow_model(policy, demand, seen))
 
 
 def _known_work(seen: Snapshot) -> tuple[float, float]:
@@ -32,21 +36,26 @@ def _known_work(seen: Snapshot) -> tuple[float, float]:
     )
 
 
-def _proposal(
-    wanted: int, demand: Demand, seen: Snapshot, *, each: float, kept: float | None, note: str
-) -> Step:
-    known_active, known_queued = _known_work(seen)
-    service = work.service_seconds(seen)
-    load = known_active + known_queued * _urgency(demand, service)
-    slots = slots_for(demand, load, service, kept)
+def _proposal(wanted: int, demand: Demand, seen: Snapshot, memory: Memory, each: float) -> Step:
+    """Propose for the level of what is in service, and for all that waits: that is no noise."""
+    _, queued = _known_work(seen)
+    level, service = smoothing.present(seen, memory), work.service_seconds(seen)
+    load = level + queued * _urgency(demand, service)
+    slots = slots_for(demand, load, service, reserve.present(seen, memory))
     needed = with_spare(demand, work.replicas_for(slots, each))
-    busy, waiting = _say(seen, SignalName.ACTIVE_REQUESTS), _say(seen, SignalName.QUEUE_DEPTH)
+    waiting = _say(seen, SignalName.QUEUE_DEPTH)
     least = "" if _is_known(seen) else "at least "
-    said = f"{busy} busy and {waiting} waiting need {least}{slots:.1f} slots"
-    said += f" of {each:.3g} a replica{note}"
+    said = f"{_busy(seen, level)} and {waiting} waiting need {least}{slots:.1f} slots"
+    said += f" of {each:.3g} a replica"
     if not _is_known(seen):
         return Step("demand", wanted, max(wanted, needed), "DemandIncomplete", said)
     return Step("demand", wanted, needed, "Demand", said, hint=_room(needed, each))
+
+
+def _busy(seen: Snapshot, level: float) -> str:
+    active, _ = _known_work(seen)
+    said = f"{_say(seen, SignalName.ACTIVE_REQUESTS)} busy"
+    return said if abs(level - active) < _WORTH_TELLING else f"{said} (level {level:.1f})"
 
 
 def _say(seen: Snapshot, name: SignalName) -> str:

@@ -18,6 +18,7 @@ from agentscaler.decide import (
     providers,
     reserve,
     safety,
+    smoothing,
     thresholds,
     waking,
     work,
@@ -94,6 +95,7 @@ def _remember(policy: PolicySpec, seen: Snapshot, memory: Memory, advice: int) -
         slots_per_replica=work.learned_slots(policy, seen, memory),
         ready=seen.replicas.ready,
         reserve=reserve.learned(policy, seen, memory),
+        level=smoothing.learned(policy, seen, memory),
     )
 
 

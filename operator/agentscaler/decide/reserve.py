@@ -20,7 +20,7 @@ from agentscaler.decide.snapshot import Missing, Snapshot
 
 FIRST: Final = 0.0
 """The reserve before anything was learned: the highest load of the cooldown has room in itself."""
-LEAST: Final = -0.5  # a wait target of many times of service lets requests share slots
+LEAST: Final = -2.0  # half of the load is the floor in any case: see slots_for
 MOST: Final = 4.0
 _AIM: Final = 0.8  # of the share that may be late: what was late is known a minute too late
 _LEAST_LATE: Final = 0.001  # where nobody at all may be late, one in a thousand is

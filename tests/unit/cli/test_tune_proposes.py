@@ -28,15 +28,16 @@ def trace(tmp_path: Path) -> Path:
     return file
 
 
-def run(folder: Path, trace: Path, *arguments: str, most: int = 20) -> Result:
+def run(folder: Path, trace: Path, *arguments: str, most: int = 20, more: str = "") -> Result:
     file = folder / "policy.yaml"
-    file.write_text(POLICY.replace("MOST", str(most)))
+    file.write_text(POLICY.replace("MOST", str(most)) + more)
     usual = ["--trace", str(trace), "--slots", "2", "--trials", "4", "--jobs", "1"]
     return CliRunner().invoke(tune.command, [str(file), *usual, *arguments])
 
 
 def test_patch_is_printed_with_its_curve(tmp_path: Path, trace: Path) -> None:
-    done = run(tmp_path, trace, "--objective", "wait<30s@90%", "--trials", "9")
+    dear = "  demand: {targetUtilization: 40%}\n"
+    done = run(tmp_path, trace, "--objective", "wait<30s@90%", "--trials", "9", more=dear)
     assert done.exit_code == 0, done.output
     assert "agents/research: 90% of requests wait at most 30s" in done.stdout
     assert "9 settings tried" in done.stdout

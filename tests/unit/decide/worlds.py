@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agentscaler.api.policy import PolicySpec, parse_spec
 from agentscaler.api.signals import SignalName
-from agentscaler.decide.decision import Advice, Memory
+from agentscaler.decide.decision import Advice, Level, Memory
 from agentscaler.decide.limits import Ceiling, Learned, Spend, Still
 from agentscaler.decide.snapshot import Missing, Reading, Replicas, Snapshot, Why
 from agentscaler.forecast.outlook import Outlook
@@ -176,6 +176,12 @@ def known_limits(draw: st.DrawFn, now: datetime) -> Learned:
     )
 
 
+def levels(now: datetime) -> st.SearchStrategy[Level]:
+    ages = st.integers(0, 300).map(lambda age: now - age * SECOND)
+    means = st.floats(-9, 9)
+    return st.builds(Level, ages, loads, loads, means, st.floats(0, 9), means, st.integers(0, 99))
+
+
 @st.composite
 def memories(draw: st.DrawFn, now: datetime) -> Memory:
     ages = st.one_of(st.none(), st.integers(0, 7200).map(lambda age: now - age * SECOND))
@@ -193,6 +199,7 @@ def memories(draw: st.DrawFn, now: datetime) -> Memory:
         failures=draw(st.integers(0, 5)),
         slots_per_replica=draw(st.sampled_from([None, 1.0, 4.0])),
         ready=draw(st.sampled_from([None, 0, 4])),
-        reserve=draw(st.none() | st.floats(-0.5, 4)),
+        reserve=draw(st.none() | st.floats(-2, 4)),
+        level=draw(st.none() | levels(now)),
         limits=draw(known_limits(now)),
     )

@@ -1,0 +1,129 @@
+"""The level: what of the ups and downs of the requests in service is real."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from math import sqrt
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentscaler.decide import smoothing
+from agentscaler.decide.decision import Level, Memory
+from agentscaler.decide.engine import decide
+from agentscaler.decide.snapshot import Reading
+from agentscaler.simulate.workload import chance
+from tests.unit.decide.worlds import (
+    MINUTE,
+    NOON,
+    OLD,
+    SECOND,
+    UNKNOWN,
+    levels,
+    policy,
+    seen,
+    threshold,
+)
+
+POLL = 15 * SECOND
+
+
+def followed(samples: Iterable[Reading], memory: Memory = OLD) -> Memory:
+    """Let a policy see one sample after the other, a poll apart."""
+    for number, sample in enumerate(samples):
+        at = NOON + number * POLL
+        memory = decide(policy(), seen(at, active_requests=sample, wait=0.0), memory).memory
+    return memory
+
+
+def level_after(samples: Iterable[Reading]) -> Level:
+    level = followed(samples).level
+    assert level is not None
+    return level
+
+
+def drifting(steps: int, *, drift: float, noise: float) -> list[float]:
+    """Make a level that drifts at random about 100, seen through noise."""
+    rng, level, samples = chance("level"), 100.0, []
+    for _ in range(steps):
+        level += rng.gauss(0.0, drift)
+        samples.append(max(0.0, level + rng.gauss(0.0, noise)))
+    return samples
+
+
+def test_first_samples_are_the_level() -> None:
+    for count in (1, 2, 8):
+        samples = [40.0, 80.0] * 4
+        assert level_after(samples[:count]).value == samples[count - 1]
+
+
+def test_load_that_comes_back_is_noise() -> None:
+    level = level_after([80.0, 120.0] * 60)
+    assert smoothing.gain(level) == pytest.approx(0.1)
+    assert level.value == pytest.approx(100.0, abs=5)
+
+
+def test_load_that_goes_on_is_followed_at_once() -> None:
+    level = level_after(range(20, 120))
+    assert smoothing.gain(level) == 1.0
+    assert level.value == 119.0
+
+
+@pytest.mark.parametrize(("drift", "noise"), [(4.0, 4.0), (2.0, 8.0), (1.0, 10.0)])
+def test_gain_is_that_of_the_steady_kalman_filter(drift: float, noise: float) -> None:
+    ratio = (drift / noise) ** 2
+    best = (sqrt(ratio * ratio + 4 * ratio) - ratio) / 2
+    gain = smoothing.gain(level_after(drifting(4000, drift=drift, noise=noise)))
+    assert gain == pytest.approx(best, abs=0.2)
+
+
+def test_noise_costs_less_than_its_peaks() -> None:
+    noisy = followed([80.0, 120.0] * 60)
+    told = decide(policy(), seen(NOON + 33 * MINUTE, active_requests=130.0, wait=0.0), noisy)
+    assert told.steps[0].after == 33  # minutes later the level may be anywhere
+    soon = decide(policy(), seen(NOON + 120 * POLL, active_requests=130.0, wait=0.0), noisy)
+    assert soon.steps[0].after < 28
+    assert "130 busy (level 10" in soon.message
+
+
+def test_queue_is_no_noise() -> None:
+    noisy = followed([80.0, 120.0] * 60)
+    at = NOON + 120 * POLL
+    calm = decide(policy(), seen(at, active_requests=100.0, wait=0.0), noisy).steps[0]
+    burst = decide(policy(), seen(at, active_requests=100.0, queue_depth=40.0, wait=0.0), noisy)
+    assert burst.steps[0].after - calm.after == 10
+
+
+def test_missing_sample_teaches_nothing() -> None:
+    before = followed([80.0, 120.0] * 10)
+    told = decide(policy(), seen(NOON + 20 * POLL, active_requests=UNKNOWN), before)
+    assert told.memory.level == before.level
+
+
+def test_gap_keeps_what_was_learned_of_the_noise() -> None:
+    before = level_after([80.0, 120.0] * 60)
+    later = replace(OLD, level=before)
+    told = decide(policy(), seen(NOON + 60 * MINUTE, active_requests=10.0), later).memory.level
+    assert told is not None
+    assert (told.value, told.sample, told.change) == (10.0, 10.0, 0.0)
+    assert smoothing.gain(told) == smoothing.gain(before)
+
+
+def test_thresholds_know_no_level() -> None:
+    assert decide(threshold(), seen(active_requests=8.0), OLD).memory.level is None
+
+
+@given(levels(NOON))
+def test_gain_is_a_share(level: Level) -> None:
+    assert 0.1 <= smoothing.gain(level) <= 1
+
+
+@given(st.none() | levels(NOON), st.floats(0, 1e6), st.floats(0, 1e6))
+def test_more_in_service_never_lowers_the_level(
+    level: Level | None, one: float, other: float
+) -> None:
+    memory = replace(OLD, level=level)
+    less, more = (
+        smoothing.present(seen(active_requests=load), memory) for load in sorted((one, other))
+    )
+    assert less <= more
