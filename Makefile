@@ -72,9 +72,11 @@ test: $(READY)  ## All tests: unit, contract, integration, and end to end on a r
 	$(BIN)/pytest -m "not bench" --ignore=tests/unit --cov --cov-append --cov-report=term
 
 .PHONY: e2e
-e2e: $(READY)  ## End-to-end tests alone (CLUSTER=local|kind|current)
+e2e: $(READY)  ## End-to-end tests alone (CLUSTER=local|kind|current; TESTS=tests/e2e/some.py)
 	@$(BIN)/python -m tests.bed build
-	$(BIN)/pytest -m e2e
+	@lacks="$$($(BIN)/python -m tests.bed lacks)"; \
+	if [ -n "$$lacks" ]; then echo "no end-to-end tests: $$lacks"; exit 0; fi; \
+	$(if $(filter kind,$(CLUSTER)),$(MAKE) --no-print-directory images &&) $(BIN)/pytest -m e2e $(TESTS)
 
 .PHONY: unit
 unit: $(READY)  ## Unit tests: no network, no cluster, seconds
@@ -150,3 +152,21 @@ wheels: $(WHEELS)  ## Fetch and build all that the image installs, so that it bu
 image: $(WHEELS)  ## Build the container image (IMAGE=name:tag BASE=python:3.12-slim BUILDER=docker|podman)
 	@test -n "$(BUILDER)" || { echo "make image needs docker or podman; neither is installed" >&2; exit 1; }
 	$(BUILDER) build --build-arg BASE=$(BASE) --file Containerfile --tag $(IMAGE) .
+
+# Archives: any kind loads them, whatever built them, and they are built anew only when they must.
+ARCHIVES := build/images/agentscaler.tar build/images/bed.tar
+E2E_IMAGE ?= localhost/agentscaler:e2e
+E2E_BED_IMAGE ?= localhost/agentscaler-bed:e2e
+
+build/images/agentscaler.tar: $(WHEELS) Containerfile
+	@mkdir -p $(@D)
+	@$(MAKE) --no-print-directory image IMAGE=$(E2E_IMAGE)
+	$(BUILDER) save --output $@ $(E2E_IMAGE)
+
+build/images/bed.tar: build/images/agentscaler.tar tests/bed/Containerfile tests/bed/images.py $(wildcard tests/bed/fleet/*.py)
+	@$(BIN)/python -m tests.bed stage
+	$(BUILDER) build --build-arg IMAGE=$(E2E_IMAGE) --file tests/bed/Containerfile --tag $(E2E_BED_IMAGE) build/bed
+	$(BUILDER) save --output $@ $(E2E_BED_IMAGE)
+
+.PHONY: images
+images: $(ARCHIVES)  ## The images of the kind suite, as archives in build/images

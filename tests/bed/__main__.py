@@ -1,4 +1,4 @@
-"""The bed's command line: python -m tests.bed build | up | down | status | env."""
+"""The bed's command line: python -m tests.bed build | lacks | stage | up | down | status | env."""
 
 import argparse
 import shlex
@@ -9,9 +9,11 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
-from tests.bed import builds, clusters, owner, state
+from tests.bed import builds, clusters, images, owner, state
+from tests.bed.bed import SHARED_PROGRAMS
 from tests.bed.config import BedConfig
-from tests.bed.errors import BedError
+from tests.bed.errors import BedError, UnavailableError
+from tests.bed.ground import Ground
 from tests.bed.state import State
 
 CONSOLE = Console(stderr=True)
@@ -32,9 +34,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def build(given: argparse.Namespace) -> None:
-    """Build every program that is not in the cache."""
-    builds.ensure(CONSOLE)
+    """Build every program that is not in the cache; CLUSTER=kind and current need few of them."""
+    builds.ensure(CONSOLE, builds.ALL if BedConfig().cluster == "local" else SHARED_PROGRAMS)
     print(builds.cache())
+
+
+def lacks(given: argparse.Namespace) -> None:
+    """Say in one line why the wanted cluster (CLUSTER) cannot be had; nothing when it can."""
+    ground = Ground()
+    try:
+        clusters.cluster(ground, BedConfig(), CONSOLE)
+    except UnavailableError as exc:
+        print(exc)
+    finally:
+        ground.clear()
+
+
+def stage(given: argparse.Namespace) -> None:
+    """Gather in build/bed what the bed's image is built from."""
+    images.stage(images.ROOT / "build" / "bed", CONSOLE)
 
 
 def up(given: argparse.Namespace) -> None:
@@ -132,7 +150,7 @@ def parser() -> argparse.ArgumentParser:
     """Describe the commands."""
     whole = argparse.ArgumentParser(prog="python -m tests.bed", description=__doc__)
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
-    for run in (build, up, down, status, env):
+    for run in (build, lacks, stage, up, down, status, env):
         command = commands.add_parser(run.__name__, help=run.__doc__, description=run.__doc__)
         command.set_defaults(run=run)
         if run in (up, down, env):

@@ -11,8 +11,11 @@ from rich.console import Console
 from tests.bed import builds, clusters, prometheus
 from tests.bed.clusters import Cluster
 from tests.bed.config import BedConfig
+from tests.bed.deployed import Deployed
 from tests.bed.errors import BedError
 from tests.bed.ground import Ground
+from tests.bed.inside import Inside
+from tests.bed.manifests import PROMETHEUS, PROMETHEUS_PORT
 from tests.bed.ports import LOOPBACK
 from tests.bed.processes import Program, answers
 
@@ -22,9 +25,10 @@ SHARED_PROGRAMS = ("kubectl", "helm", "prometheus", "promtool")
 class Bed:
     """A running cluster with a Prometheus; a context manager that takes everything down.
 
-    kubeconfig: an administrator's; prometheus_url: without a path; work: a folder for the
-    caller's files too, removed with the bed; cluster: the kind of cluster that was really had
-    (`local` where the wanted one was not there; its pods are simulated).
+    kubeconfig: an administrator's; prometheus_url: as an operator reaches it, prometheus_here: as
+    this process does, both without a path; work: a folder for the caller's files too, removed with
+    the bed; cluster: which kind of cluster it is; inside: what runs in its pods, nothing on the
+    local one, whose pods are simulated.
     """
 
     def __init__(self, config: BedConfig, ground: Ground, cluster: Cluster) -> None:
@@ -40,12 +44,16 @@ class Bed:
         self._config = config
         self._ground = ground
         self._cluster = cluster
-        port = ground.ports.reserve(config.prometheus_port)
-        self.prometheus_url = f"http://{LOOPBACK}:{port}"
-        self._prometheus = self._prepare_prometheus(port)
-        self.programs: Mapping[str, Program] = {
+        self.inside = None if cluster.name == "local" else Inside(ground, config)
+        if self.inside:
+            self.prometheus_url = self.inside.prometheus_url
+            self.prometheus_here = self.inside.reach("services", PROMETHEUS, PROMETHEUS_PORT)
+        else:
+            port = ground.ports.reserve(config.prometheus_port)
+            self.prometheus_url = self.prometheus_here = f"http://{LOOPBACK}:{port}"
+        self.programs: Mapping[str, Program | Deployed] = {
             **cluster.programs,
-            "prometheus": self._prometheus,
+            "prometheus": self.inside.prometheus if self.inside else self._prepare_prometheus(port),
         }
 
     @classmethod
@@ -92,7 +100,7 @@ class Bed:
 
     def logs(self, program: str) -> str:
         """Return all that a program has written."""
-        return self._program(program).log.read_text(errors="replace")
+        return self._program(program).text()
 
     def scrape(
         self,
@@ -118,14 +126,18 @@ class Bed:
 
     def environment(self) -> dict[str, str]:
         """Return what a process needs to use this bed; add it to its environment."""
-        return self._ground.environment() | {"AGENTSCALER_PROMETHEUS_URL": self.prometheus_url}
+        return self._ground.environment() | {"AGENTSCALER_PROMETHEUS_URL": self.prometheus_here}
 
     @property
     def _targets(self) -> Path:
         return self._ground.folder("targets")
 
     def _start(self) -> None:
-        """Start the cluster and Prometheus beside each other."""
+        """Start the cluster and, beside it or in it, Prometheus."""
+        if self.inside:
+            self._cluster.up()
+            self.inside.up()
+            return
         with ThreadPoolExecutor(1) as pool:
             metrics = pool.submit(self._start_prometheus)
             self._cluster.up()
@@ -145,7 +157,7 @@ class Bed:
             ready=answers(f"{self.prometheus_url}/-/ready"),
         )
 
-    def _program(self, name: str) -> Program:
+    def _program(self, name: str) -> Program | Deployed:
         try:
             return self.programs[name]
         except KeyError:

@@ -35,7 +35,7 @@ class Cluster(Protocol):
 
 
 def cluster(ground: Ground, config: BedConfig, console: Console) -> Cluster:
-    """Return the wanted cluster; the local one, said in one line, where it cannot be had."""
+    """Return the wanted cluster; raise UnavailableError, one line, where it cannot be had."""
     match config.cluster:
         case "kind":
             found: KindCluster | CurrentCluster = KindCluster(ground)
@@ -43,17 +43,12 @@ def cluster(ground: Ground, config: BedConfig, console: Console) -> Cluster:
             builds.ensure(console, ["kubectl"])
             found = CurrentCluster(ground, Tool(builds.locate("kubectl"), os.environ))
         case "local":
-            return _local(ground, config, console)
+            builds.ensure(console, LocalCluster.needs)
+            return LocalCluster(ground, config)
         case unknown:
             raise BedError(f"there is no cluster {unknown!r}; CLUSTER is one of {', '.join(NAMES)}")
     try:
         found.check()
     except UnavailableError as exc:
-        console.print(f"CLUSTER={config.cluster}: {exc}; using the local control plane.")
-        return _local(ground, config, console)
+        raise UnavailableError(f"CLUSTER={config.cluster}: {exc}") from exc
     return found
-
-
-def _local(ground: Ground, config: BedConfig, console: Console) -> LocalCluster:
-    builds.ensure(console, LocalCluster.needs)
-    return LocalCluster(ground, config)

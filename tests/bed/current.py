@@ -5,9 +5,15 @@ from tests.bed.ground import Ground
 from tests.bed.processes import Program
 from tests.bed.tools import Tool
 
+CRD = "agentscalingpolicies.agentscaler.dev"
+
 
 class CurrentCluster:
-    """Whatever cluster kubectl talks to; only what a suite applies is added."""
+    """Whatever cluster kubectl talks to; only what a suite applies is added, in own namespaces.
+
+    A cluster where agentscaler is installed is refused: the suite ends by removing the CRD, and
+    with it every policy.
+    """
 
     name = "current"
     needs = ()
@@ -19,11 +25,13 @@ class CurrentCluster:
         self._kubectl = kubectl
 
     def check(self) -> None:
-        """Fail when there is no cluster that answers."""
+        """Fail when there is no cluster that answers, or one that must not be touched."""
         try:
             self._kubectl("get", "--raw=/readyz", "--request-timeout=5s")
         except BedError as exc:
             raise UnavailableError("no current cluster answers") from exc
+        if self._kubectl("get", "crd", CRD, "--ignore-not-found", "--output=name"):
+            raise UnavailableError("agentscaler is installed in the current cluster already")
 
     def up(self) -> None:
         """Copy the kubeconfig, so that a later change of context cannot move the suite."""

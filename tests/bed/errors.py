@@ -9,4 +9,4 @@ class BedError(Exception):
 
 
 class UnavailableError(BedError):
-    """A kind or current cluster cannot be had on this machine; the local one can."""
+    """A kind or current cluster cannot be had on this machine; tests on it are skipped."""

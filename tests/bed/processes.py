@@ -78,6 +78,10 @@ class Program:
         """The number of the running process."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
+    def text(self) -> str:
+        """Return all that it has written."""
+        return self.log.read_text(errors="replace")
+
     def is_ready(self) -> bool:
         """Ask the probe once; fail with the log's end when the process has ended."""
         return self._ready_or_dead()

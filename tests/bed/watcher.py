@@ -3,7 +3,7 @@
 The owner holds the other end of the standard input. It writes one JSON list a line:
 `["process", PID, CREATED]`, `["command", ARGV...]`, `["path", PATH]`. At the end of the input,
 which comes when the owner closes it as well as when it is killed, processes are killed, commands
-run, and files and folders removed, in this order.
+run, the last one first, and files and folders removed, in this order.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ def clean(noted: list[list[Any]]) -> list[str]:
     complaints = []
     killed = [process for kind, *rest in noted if kind == "process" for process in kill(*rest)]
     psutil.wait_procs(killed, timeout=10)
-    for kind, *rest in noted:
+    for kind, *rest in reversed(noted):  # what was made last may lie in what was made before
         if kind == "command":
             done = subprocess.run(rest, check=False, capture_output=True, text=True)
             if done.returncode:

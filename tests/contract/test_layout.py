@@ -8,9 +8,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 GIT = shutil.which("git") or "git"
 TOP_LEVEL = {
-    ".ci", ".dockerignore", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "Containerfile",
-    "LICENSE", "Makefile", "README.md", "crds", "docs", "examples", "helm", "operator",
-    "pyproject.toml", "requirements-image.lock", "requirements.lock", "tests",
+    ".ci", ".dockerignore", ".github", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md",
+    "Containerfile", "LICENSE", "Makefile", "README.md", "crds", "docs", "examples", "helm",
+    "operator", "pyproject.toml", "requirements-image.lock", "requirements.lock", "tests",
 }  # fmt: skip
 
 

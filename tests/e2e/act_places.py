@@ -18,6 +18,7 @@ from agentscaler.act.workloads import Target
 from agentscaler.api.policy import ScaleTargetRef
 from agentscaler.errors import ConflictError
 from tests.bed import Bed
+from tests.bed.images import BED_IMAGE
 from tests.fakes.connected import until
 
 SQUAD = Kind("act-test.agentscaler.dev/v1", "Squad")
@@ -100,7 +101,7 @@ def squad_definition() -> dict[str, Any]:
 
 def workload(kind: str, replicas: int) -> dict[str, Any]:
     labels = {"app": "agent"}
-    container = {"name": "agent", "image": "registry.k8s.io/pause:3.10"}
+    container = {"name": "agent", "image": BED_IMAGE}
     spec: dict[str, Any] = {
         "replicas": replicas,
         "selector": {"matchLabels": labels},

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.bed import Bed, BedConfig
+from tests.bed import Bed, BedConfig, images
+from tests.bed.errors import UnavailableError
 from tests.bed.fleet import Fleet
-from tests.e2e.operators import RELEASE, Operator
+from tests.e2e import operators
+from tests.e2e.operator_pods import OperatorPods
+from tests.e2e.operators import RELEASE, AnyOperator, Operator
 from tests.e2e.pasts import FORESEEN, write_past
 from tests.e2e.worlds import SYSTEM_NAMESPACE, World
 
@@ -22,21 +25,18 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     """Start a cluster with a Prometheus, and take it down at the end."""
     path = tmp_path_factory.mktemp("past") / "load.om"
     write_past(path)
-    with Bed.up(BedConfig(history=path)) as bed:
+    try:
+        bed = Bed.up(BedConfig(history=path))
+    except UnavailableError as exc:
+        pytest.skip(str(exc))
+    with bed:
         yield bed
 
 
 @pytest.fixture(scope="session")
 def installed(cluster: Bed) -> Iterator[Bed]:
-    """Install the chart without replicas: the CRD and the rights, while tests run the operator.
-
-    It takes over a CRD that a test has applied by itself before.
-    """
-    cluster.helm(
-        "install", RELEASE, str(CHART), "--namespace", SYSTEM_NAMESPACE, "--create-namespace",
-        "--take-ownership",
-        "--set", f"replicas=0,drain.enabled=true,prometheus.url={cluster.prometheus_url}",
-    )  # fmt: skip
+    """Install the chart: with its pods where they are real, else with its CRD and rights alone."""
+    install(cluster)
     cluster.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=30s")
     yield cluster
     cluster.helm("uninstall", RELEASE, "--namespace", SYSTEM_NAMESPACE)
@@ -51,15 +51,58 @@ def fleet(installed: Bed) -> Iterator[Fleet]:
         yield playing
 
 
+def install(bed: Bed) -> None:
+    """Install the chart; it takes over a CRD that is there already."""
+    bed.helm(
+        "install", RELEASE, str(CHART), "--namespace", SYSTEM_NAMESPACE, "--create-namespace",
+        "--take-ownership", "--set", values_of(bed), *(["--wait"] if bed.inside else []),
+        timeout=180,
+    )  # fmt: skip
+
+
+def values_of(bed: Bed) -> str:
+    """Give the chart's values for a bed."""
+    values = f"drain.enabled=true,prometheus.url={bed.prometheus_url}"
+    if not bed.inside:
+        return f"replicas=0,{values}"
+    repository, _, tag = images.IMAGE.rpartition(":")
+    # Of two processors in a kind node half is taken by its own programs.
+    return f"image.repository={repository},image.tag={tag},resources.requests.cpu=50m,{values}"
+
+
 @pytest.fixture(scope="session")
-def operator(installed: Bed) -> Iterator[Operator]:
+def operator(installed: Bed) -> Iterator[AnyOperator]:
     """Run the operator for all worlds."""
-    with Operator(installed) as running:
+    with operators.run(installed) as running:
         yield running
 
 
+@pytest.fixture(scope="session")
+def process(operator: AnyOperator) -> Operator:
+    """Give the operator where it is a process that a test may stop, freeze and have a second of."""
+    if isinstance(operator, OperatorPods):
+        pytest.skip("here the operator is two pods: test_operator_in_pods.py has them fail")
+    return operator
+
+
+@pytest.fixture(scope="session")
+def pods(operator: AnyOperator) -> OperatorPods:
+    """Give the operator where it runs in its pods."""
+    if isinstance(operator, Operator):
+        pytest.skip("here pods are simulated: CLUSTER=kind has real ones")
+    return operator
+
+
+@pytest.fixture(scope="session")
+def control_plane(cluster: Bed) -> Bed:
+    """Give the bed where the control plane is its own, to be killed and started again."""
+    if cluster.inside:
+        pytest.skip("this cluster's control plane is not the suite's to kill")
+    return cluster
+
+
 @pytest.fixture
-def world(installed: Bed, fleet: Fleet, operator: Operator) -> Iterator[World]:
+def world(installed: Bed, fleet: Fleet, operator: AnyOperator) -> Iterator[World]:
     """Give a namespace of its own, with the operator running."""
     made = World(installed, fleet)
     yield made
@@ -67,7 +110,7 @@ def world(installed: Bed, fleet: Fleet, operator: Operator) -> Iterator[World]:
 
 
 @pytest.fixture
-def foreseeing(installed: Bed, fleet: Fleet, operator: Operator) -> Iterator[World]:
+def foreseeing(installed: Bed, fleet: Fleet, operator: AnyOperator) -> Iterator[World]:
     """Give the namespace whose agent was busy at this time yesterday."""
     made = World(installed, fleet, FORESEEN)
     yield made

@@ -1,4 +1,7 @@
-"""The operator as a process, with the rights of the chart's ServiceAccount."""
+"""The operator as a process, with the rights of the chart's ServiceAccount.
+
+On a cluster of real pods it runs in those: see `operator_pods`.
+"""
 
 import json
 import os
@@ -10,6 +13,7 @@ from pathlib import Path
 from tests.bed import Bed
 from tests.bed.companion import Companion
 from tests.bed.ports import LOOPBACK
+from tests.e2e.operator_pods import OperatorPods, value_on
 from tests.e2e.worlds import SYSTEM_NAMESPACE
 
 RELEASE = "agentscaler"
@@ -66,18 +70,21 @@ class Operator:
 
     def metric(self, name: str, **labels: str) -> float:
         """Read one of its metrics; 0 where there is no such series."""
-        wanted = [f'{label}="{value}"' for label, value in labels.items()]
-        for line in self.page().splitlines():
-            series, _, value = line.rpartition(" ")
-            if series.partition("{")[0] == name and all(each in series for each in wanted):
-                return float(value)
-        return 0.0
+        return value_on(self.page(), name, **labels)
 
     def page(self) -> str:
         """Read its metrics page."""
         with urllib.request.urlopen(f"http://{self._companion.address}/metrics") as answer:
             text: str = answer.read().decode()
             return text
+
+
+AnyOperator = Operator | OperatorPods
+
+
+def run(bed: Bed) -> AnyOperator:
+    """Run the operator: as a process, or in its own pods where those are real."""
+    return OperatorPods(bed, RELEASE) if bed.inside else Operator(bed)
 
 
 def _chart_arguments(bed: Bed) -> list[str]:

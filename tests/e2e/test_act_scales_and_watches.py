@@ -159,17 +159,17 @@ async def test_rival_is_noticed(place: Place) -> None:
         await rivals.close()
 
 
-async def test_targets_survive_a_crash_of_the_api_server(place: Place, targets: Targets) -> None:
-    if place.bed.cluster != "local":
-        pytest.skip("only the local control plane can be killed")
+async def test_targets_survive_a_crash_of_the_api_server(
+    place: Place, targets: Targets, control_plane: Bed
+) -> None:
     place.apply(workload("Deployment", 1))
     seen = await follow(targets, place)
     await seen.reaches(1)
-    place.bed.kill("kube-apiserver")
+    control_plane.kill("kube-apiserver")
     await until(lambda: targets.age_seconds() > 1)
     with pytest.raises(ClusterError):
         await place.scaled(2)
     assert seen.now().replicas == 1
-    await asyncio.to_thread(place.bed.start, "kube-apiserver")
+    await asyncio.to_thread(control_plane.start, "kube-apiserver")
     await place.scaled(2)
     await seen.reaches(2)

@@ -9,11 +9,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.bed import BedConfig
+
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.skipif(BedConfig().cluster != "local", reason="the demo has a bed of its own")
 def test_whole_demo_loses_no_session_and_leaves_nothing_behind() -> None:
     with tempfile.TemporaryDirectory(prefix="whole-") as folder:
         ran = subprocess.run(

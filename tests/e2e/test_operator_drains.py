@@ -9,7 +9,7 @@ import pytest
 from agentscaler import conventions
 from tests.bed.fleet import AgentConfig, Days, Work
 from tests.bed.processes import wait_until
-from tests.e2e.operators import Operator
+from tests.e2e.operators import AnyOperator
 from tests.e2e.worlds import World, deployment
 
 pytestmark = pytest.mark.e2e
@@ -84,7 +84,7 @@ def test_no_request_is_cut_off_over_a_day_of_random_load(world: World) -> None:
 
 @pytest.mark.parametrize("end", ["demand returns", "policy deleted", "operator killed"])
 def test_pod_leaves_its_service_and_comes_back_when_it_may_stay(
-    world: World, operator: Operator, end: str
+    world: World, operator: AnyOperator, end: str
 ) -> None:
     start(world, detachable("agent", 4))
     world.apply(service("agent"))

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from tests.bed.processes import wait_until
-from tests.e2e.operators import Operator
+from tests.e2e.operators import AnyOperator, Operator
 from tests.e2e.worlds import World, deployment
 
 pytestmark = pytest.mark.e2e
@@ -134,7 +134,7 @@ def test_foreign_writer_is_named(world: World) -> None:
     world.until_replicas(decided)
 
 
-def test_killed_operator_loses_and_doubles_no_scaling(world: World, operator: Operator) -> None:
+def test_killed_operator_loses_and_doubles_no_scaling(world: World, operator: AnyOperator) -> None:
     world.agent()
     world.policy(maxReplicas=30, demand=EAGER)
     for round_ in range(3):
@@ -159,7 +159,7 @@ def test_killed_operator_loses_and_doubles_no_scaling(world: World, operator: Op
     assert all(newer["from"] == older["to"] for newer, older in pairwise(past))
 
 
-def test_cooldown_holds_across_a_restart(world: World, operator: Operator) -> None:
+def test_cooldown_holds_across_a_restart(world: World, operator: AnyOperator) -> None:
     world.agent()
     world.pin(queue=20, active=0)
     world.policy(threshold={"scaleUp": {"cooldown": "25s"}})
@@ -173,22 +173,22 @@ def test_cooldown_holds_across_a_restart(world: World, operator: Operator) -> No
     assert time.monotonic() - scaled > 20
 
 
-def test_standby_takes_over_after_kill_and_after_term(world: World, operator: Operator) -> None:
+def test_standby_takes_over_after_kill_and_after_term(world: World, process: Operator) -> None:
     world.agent()
     world.pin(queue=4, active=0)
     world.policy(maxReplicas=30, demand=EAGER)
     world.until_reason("Demand")
     with Operator(world.bed, "standby") as standby:
-        assert (leads(operator), leads(standby)) == (True, False)
-        operator.kill()
+        assert (leads(process), leads(standby)) == (True, False)
+        process.kill()
         wait_until(lambda: leads(standby), within=20, what="the takeover")
         world.pin(queue=40, active=0)
         wait_until(lambda: world.replicas() > 10, within=20, what="the standby's scaling")
-        operator.start()
-        assert not leads(operator)
+        process.start()
+        assert not leads(process)
         standby.signal(signal.SIGTERM)
         began = time.monotonic()
-        wait_until(lambda: leads(operator), within=10, what="the handover")
+        wait_until(lambda: leads(process), within=10, what="the handover")
         assert time.monotonic() - began < 4  # 2 s are the aim; the rest is a busy machine
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.bed.fleet.agent import PROVIDER
 from tests.bed.fleet.config import Steady, Work
 from tests.bed.processes import wait_until
-from tests.e2e.operators import Operator
+from tests.e2e.operators import AnyOperator
 from tests.e2e.worlds import World
 
 pytestmark = pytest.mark.e2e
@@ -25,7 +25,7 @@ def refused(world: World) -> float:
     of = f'provider="{PROVIDER}",namespace="{world.namespace}"'
     name = "agent_llm_responses_total"
     query = f'sum(rate({name}{{{of},outcome="rate_limited"}}[1m])) / sum(rate({name}{{{of}}}[1m]))'
-    asked = f"{world.bed.prometheus_url}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
+    asked = f"{world.bed.prometheus_here}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
     with urllib.request.urlopen(asked) as answer:  # noqa: S310 - our own server
         result: list[dict[str, Any]] = json.load(answer)["data"]["result"]
     return float(result[0]["value"][1]) if result else 1.0
@@ -41,7 +41,7 @@ def working(world: World) -> None:
 
 @pytest.mark.timeout(300)
 def test_ceiling_of_a_refusing_provider_outlives_the_operator(
-    world: World, operator: Operator
+    world: World, operator: AnyOperator
 ) -> None:
     working(world)
     world.policy(demand=EAGER, limits=LIMITED, minReplicas=2)

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from tests.bed import Bed
 from tests.bed.processes import wait_until
 from tests.e2e.operators import Operator
 from tests.e2e.worlds import World
@@ -19,7 +20,9 @@ AWAY_SECONDS = 20
 
 
 @pytest.mark.timeout(240)
-def test_cluster_that_goes_and_comes_back_is_served_again(world: World, operator: Operator) -> None:
+def test_cluster_that_goes_and_comes_back_is_served_again(
+    world: World, process: Operator, control_plane: Bed
+) -> None:
     world.agent(replicas=2)
     world.pin(queue=12, active=0)
     world.policy(demand=EAGER)
@@ -27,14 +30,14 @@ def test_cluster_that_goes_and_comes_back_is_served_again(world: World, operator
     size = world.replicas()
     try:
         for program in ("kube-apiserver", "etcd"):
-            world.bed.kill(program)
+            control_plane.kill(program)
         world.pin(queue=0, active=0)
         time.sleep(AWAY_SECONDS)
-        wait_until(lambda: not operator.is_running, within=15, what="the end of the leader")
+        wait_until(lambda: not process.is_running, within=15, what="the end of the leader")
     finally:
         for program in CONTROL_PLANE:
-            world.bed.start(program)
-        operator.start()  # as its kubelet would
+            control_plane.start(program)
+        process.start()  # as its kubelet would
     assert world.replicas() == size
     world.until_replicas(1, within=60)
     past = world.history()
@@ -44,7 +47,7 @@ def test_cluster_that_goes_and_comes_back_is_served_again(world: World, operator
 
 @pytest.mark.timeout(240)
 def test_leader_that_was_frozen_writes_nothing_when_it_wakes(
-    world: World, operator: Operator
+    world: World, process: Operator
 ) -> None:
     """A paused machine: it still believes that it leads, and its Lease has long been taken."""
     world.agent(replicas=2)
@@ -52,7 +55,7 @@ def test_leader_that_was_frozen_writes_nothing_when_it_wakes(
     world.policy(demand=EAGER)
     world.until_reason("Demand")
     with Operator(world.bed, "heir") as heir:
-        operator.signal(signal.SIGSTOP)
+        process.signal(signal.SIGSTOP)
         try:
             wait_until(
                 lambda: heir.metric("agentscaler_leader") == 1, within=40, what="the takeover"
@@ -60,10 +63,10 @@ def test_leader_that_was_frozen_writes_nothing_when_it_wakes(
             world.pin(queue=40, active=0)
             wait_until(lambda: world.replicas() > 10, within=20, what="the heir's scaling")
         finally:
-            operator.signal(signal.SIGCONT)
-        wait_until(lambda: not operator.is_running, within=20, what="the end of the old leader")
+            process.signal(signal.SIGCONT)
+        wait_until(lambda: not process.is_running, within=20, what="the end of the old leader")
         past = world.history()
         assert {each["outcome"] for each in past} == {"Applied"}
         assert past[0]["to"] == world.replicas()
         assert all(newer["from"] == older["to"] for newer, older in pairwise(past))
-        operator.start()
+        process.start()

@@ -16,7 +16,7 @@ from agentscaler.observe.sources import Settings as SourceSettings
 from agentscaler.simulate.pilot import READINGS, Pilot
 from tests.bed import Bed
 from tests.bed.fleet import Fleet
-from tests.e2e.operators import Operator, kubeconfig
+from tests.e2e.operators import AnyOperator, kubeconfig
 from tests.e2e.worlds import SYSTEM_NAMESPACE, World
 
 pytestmark = pytest.mark.e2e
@@ -59,7 +59,7 @@ def tapped(passes: list[Pass], target: str) -> Iterator[None]:
 async def running(bed: Bed) -> Any:
     """Run an operator in this process, on the cluster."""
     settings = main.Settings(
-        source=SourceSettings(bed.prometheus_url),
+        source=SourceSettings(bed.prometheus_here),
         kubeconfig=kubeconfig(bed),
         lease_namespace=SYSTEM_NAMESPACE,
         port=0,
@@ -99,7 +99,7 @@ def essence(decision: Decision) -> Any:
 
 
 async def test_pilot_decides_as_the_operator_did(
-    installed: Bed, fleet: Fleet, operator: Operator
+    installed: Bed, fleet: Fleet, operator: AnyOperator
 ) -> None:
     operator.terminate()
     world = World(installed, fleet)

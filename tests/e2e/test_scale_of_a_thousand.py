@@ -40,20 +40,20 @@ def documents() -> Iterator[dict[str, Any]]:
 
 @pytest.mark.timeout(600)
 def test_thousand_policies_cost_a_constant_number_of_queries(
-    world: World, operator: Operator
+    world: World, process: Operator
 ) -> None:
     for number in range(COUNT):
         world.fleet.put(AgentConfig(namespace=world.namespace, name=f"agent-{number}"))
     asyncio.run(create_all(world))
     wait_until(
-        lambda: operator.metric("agentscaler_policies", state="Active") >= COUNT,
+        lambda: process.metric("agentscaler_policies", state="Active") >= COUNT,
         within=180,
         what="all policies active",
     )
-    wait_until(lambda: is_quiet(operator), within=120, what="a quiet interval")
-    before = Counts(operator)
+    wait_until(lambda: is_quiet(process), within=120, what="a quiet interval")
+    before = Counts(process)
     time.sleep(4 * INTERVAL_SECONDS)
-    after = Counts(operator)
+    after = Counts(process)
     passes = after.passes - before.passes
     assert (after.queries - before.queries) / passes <= 12
     assert after.patches - before.patches == 0
@@ -61,7 +61,7 @@ def test_thousand_policies_cost_a_constant_number_of_queries(
     # Their end must not be the next test's burden.
     world.kubectl("delete", "asp,deployment", "--all", "--wait=false", timeout=200)
     wait_until(
-        lambda: operator.metric("agentscaler_policies", state="Active") < COUNT / 10,
+        lambda: process.metric("agentscaler_policies", state="Active") < COUNT / 10,
         within=120,
         what="the end of the policies",
     )

@@ -7,9 +7,10 @@ from typing import Any
 from agentscaler import conventions
 from tests.bed import Bed
 from tests.bed.fleet import AgentConfig, Fleet
+from tests.bed.images import BED_IMAGE
 from tests.bed.processes import wait_until
 
-SYSTEM_NAMESPACE = "agentscaler-system"
+SYSTEM_NAMESPACE = "agentscaler-e2e"
 SLOTS = 4
 
 Document = dict[str, Any]
@@ -144,7 +145,7 @@ def deployment(name: str, replicas: int = 1) -> Document:
             "selector": {"matchLabels": labels},
             "template": {
                 "metadata": {"labels": labels},
-                "spec": {"containers": [{"name": "agent", "image": "agent:1"}]},
+                "spec": {"containers": [{"name": "agent", "image": BED_IMAGE}]},
             },
         },
     }

@@ -1,4 +1,4 @@
-"""A fleet as tests and the demo use it: a process beside a bed, turned by method calls."""
+"""A fleet as tests and the demo use it: a process beside a bed or in it, turned by method calls."""
 
 import shutil
 import sys
@@ -11,8 +11,10 @@ import requests
 
 from tests.bed.bed import Bed
 from tests.bed.companion import Companion
+from tests.bed.deployed import Deployed
 from tests.bed.errors import BedError
 from tests.bed.fleet.config import AgentConfig, FleetConfig, Load, Shown
+from tests.bed.manifests import FLEET, FLEET_PORT
 
 ROOT = Path(__file__).parents[3]
 JOB = "fleet"
@@ -29,24 +31,35 @@ class Fleet:
         self._bed = bed
         self._http = requests.Session()
         self._http.trust_env = False
-        written = bed.work / "fleet.json"
-        written.write_text(config.model_dump_json())
-        self._process = Companion("fleet", bed, _argv(bed, written), probe="/metrics")
-        self.address = self._process.address
+        self._process: Companion | Deployed
+        if bed.inside:
+            self._process = bed.inside.fleet
+            self._url = bed.inside.reach("services", FLEET, FLEET_PORT)
+        else:
+            written = bed.work / "fleet.json"
+            written.write_text(config.model_dump_json())
+            self._process = Companion("fleet", bed, _argv(bed, written), probe="/metrics")
+            self._url = f"http://{self._process.address}"
 
     @classmethod
     def up(cls, bed: Bed, config: FleetConfig | None = None) -> Self:
         """Start a fleet, and return when its page is there and will be scraped."""
-        fleet = cls(bed, config or FleetConfig())
-        fleet._process.__enter__()
-        bed.scrape(JOB, fleet.address, labels={"instance": JOB})
+        config = config or FleetConfig()
+        fleet = cls(bed, config)
+        if isinstance(fleet._process, Companion):
+            fleet._process.__enter__()
+            bed.scrape(JOB, fleet._process.address, labels={"instance": JOB})
+        else:  # it came with the bed, and its Prometheus scrapes it
+            for agent in config.agents:
+                fleet.put(agent)
         return fleet
 
     def down(self) -> None:
-        """End the process; its page is scraped no more."""
-        self._bed.unscrape(JOB)
+        """End the process; its page is scraped no more. In a bed's pods it ends with the bed."""
         self._http.close()
-        self._process.down()
+        if isinstance(self._process, Companion):
+            self._bed.unscrape(JOB)
+            self._process.down()
 
     def __enter__(self) -> Self:
         return self
@@ -111,7 +124,8 @@ class Fleet:
 
     def log(self) -> str:
         """Return all that the process has written."""
-        return self._process.program.log.read_text(errors="replace")
+        process = self._process
+        return (process.program if isinstance(process, Companion) else process).text()
 
     def _change(self, namespace: str, name: str, **change: Any) -> None:
         self._ask("PATCH", f"/agents/{namespace}/{name}", change)
@@ -119,8 +133,7 @@ class Fleet:
     def _ask(
         self, verb: str, path: str, body: Mapping[str, Any] | None = None
     ) -> requests.Response:
-        url = f"http://{self.address}{path}"
-        answer = self._http.request(verb, url, json=body, timeout=10)
+        answer = self._http.request(verb, f"{self._url}{path}", json=body, timeout=10)
         if not answer.ok:
             raise BedError(f"the fleet refused {verb} {path}: {answer.text}")
         return answer
