@@ -41,6 +41,11 @@ def stage(folder: Path, console: Console) -> None:
     (folder / "bin").mkdir(parents=True)
     for program in _PROGRAMS:
         shutil.copy2(builds.locate(program), folder / "bin")
+    stage_fleet(folder)
+
+
+def stage_fleet(folder: Path) -> None:
+    """Gather the modules of the fleet's process; the operator's image has what they import."""
     here = Path(__file__).parent
     for pattern in _PLAYING:
         for module in here.glob(pattern):
