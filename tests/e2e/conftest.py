@@ -3,6 +3,7 @@
 Each test makes its own namespace; nothing else may be left behind, for the bed is one for all.
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,11 @@ from tests.e2e.operators import RELEASE, AnyOperator, Operator
 from tests.e2e.pasts import FORESEEN, write_past
 from tests.e2e.worlds import SYSTEM_NAMESPACE, World
 
+SCALE_TARGETS = [
+    {"apiGroup": "apps", "resource": "deployments"},
+    {"apiGroup": "apps", "resource": "statefulsets"},
+    {"apiGroup": "argoproj.io", "resource": "rollouts"},
+]
 CHART = Path(__file__).parents[2] / "helm" / "agentscaler"
 
 
@@ -56,6 +62,7 @@ def install(bed: Bed) -> None:
     bed.helm(
         "install", RELEASE, str(CHART), "--namespace", SYSTEM_NAMESPACE, "--create-namespace",
         "--take-ownership", "--set", values_of(bed), *(["--wait"] if bed.inside else []),
+        "--set-json", f"scaleTargets={json.dumps(SCALE_TARGETS)}",
         timeout=180,
     )  # fmt: skip
 
