@@ -98,6 +98,10 @@ fuzz: $(READY)  ## Search for inputs that break a rule: manifests, answers, dura
 	@ends=$$(( $$(date +%s) + 60 * $(FUZZ_MINUTES) )); while [ $$(date +%s) -lt $$ends ]; do \
 	  HYPOTHESIS_PROFILE=thorough nice -n 19 $(BIN)/pytest --quiet --exitfirst $(FUZZED) || exit 1; done
 
+.PHONY: mutate
+mutate: $(READY)  ## Change each rule of the decision, and see whether a test fails (MODULES="bounds work" MINUTES=10)
+	@nice -n 15 $(BIN)/python -m tests.mutation $(MODULES) $(if $(MINUTES),--minutes $(MINUTES))
+
 # Tools of their own, pinned, fetched when they are called: nobody else needs them.
 .PHONY: sbom
 sbom: $(READY)  ## Write the bill of materials of the image (CycloneDX) to build/sbom.json

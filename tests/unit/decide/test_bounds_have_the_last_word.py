@@ -110,3 +110,22 @@ def test_override_ends_by_itself() -> None:
 def test_override_without_a_reason_is_named_as_such() -> None:
     override = {"replicas": 7, "until": "2026-03-03T12:00:00Z"}
     assert "override asks for at least 7" in decide(policy(override=override), seen(), OLD).message
+
+
+@pytest.mark.parametrize("at_bound", ["minReplicas", "maxReplicas"])
+def test_bound_that_is_just_met_is_not_spoken_of(at_bound: str) -> None:
+    decision = decide(policy(**{at_bound: 4}), seen(active_requests=16.0, wait=0.0), OLD)
+    assert decision.replicas == 4
+    assert "bounds" not in [step.name for step in decision.steps]
+
+
+def test_bounds_that_a_schedule_makes_equal_keep_their_own_names() -> None:
+    quiet = {"name": "quiet", "start": "0 0 * * *", "end": "0 23 * * *", "maxReplicas": 4}
+    found = bounds_at(policy(minReplicas=4, schedules=[quiet]), NOON)
+    assert found == Bounds(4, 4, "minReplicas", "schedule quiet")
+
+
+def test_schedule_that_begins_and_ends_at_once_is_never_in_force() -> None:
+    never = {"name": "never", "start": "0 7 * * *", "end": "0 7 * * *", "minReplicas": 5}
+    assert limits(at("2026-03-02T07:00"), schedules=[never]) == (2, 10)
+    assert limits(NOON, schedules=[never]) == (2, 10)

@@ -64,6 +64,37 @@ def test_growth_by_less_than_a_tenth_is_not_slowed() -> None:
     assert (decision.replicas, decision.reason) == (21, "Demand")
 
 
+def test_growth_by_just_a_tenth_is_not_slowed() -> None:
+    spec = policy(demand=FAST, limits={"budget": PLAN})
+    decision = decide(spec, seen(replicas=20, active_requests=88.0, wait=0.0), spent(160))
+    assert (decision.replicas, decision.reason) == (22, "Demand")
+    assert "budget" not in [step.name for step in decision.steps]
+
+
+@pytest.mark.parametrize(("replicas", "most"), [(5, 6), (25, 27)])
+def test_slow_growth_is_whole_replicas_and_at_least_one(replicas: int, most: int) -> None:
+    spec = policy(demand=FAST, limits={"budget": PLAN})
+    shown = seen(replicas=replicas, queue_depth=300.0, active_requests=4.0 * replicas)
+    assert decide(spec, shown, spent(160, replicas=replicas)).replicas == most
+
+
+def test_slow_growth_says_when_it_goes_on_or_what_it_would_be_without() -> None:
+    spec = policy(demand=FAST, limits={"budget": PLAN})
+    free = decide(spec, busy(), spent(160))
+    assert "80.00 is spent, and the soft limit is 80" in free.message
+    assert free.hint.endswith("without limits.budget.soft")
+    resting = decide(spec, busy(), spent(160, last_up=NOON))
+    assert resting.replicas == 20
+    assert resting.hint == "grows slowly: again from 12:05:00 on"
+
+
+def test_exhausted_budget_is_not_spoken_of_while_nothing_is_wanted() -> None:
+    spec = policy(demand=FAST, limits={"budget": PLAN})
+    calm = decide(spec, seen(replicas=20, active_requests=80.0, wait=0.0), spent(240))
+    assert calm.replicas == 20
+    assert "budget" not in [step.name for step in calm.steps]
+
+
 def test_growth_ends_at_the_hard_limit() -> None:
     assert after(240) == (20, "BudgetExhausted")
 
