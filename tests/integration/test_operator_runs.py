@@ -242,3 +242,22 @@ async def test_operator_is_ready_once_it_knows_every_policy(scene: Scene) -> Non
     assert running.operator._unready == "policies are not watched yet"
     await until(lambda: running.operator._unready == "")
     assert len(running.operator._registry) == 1
+
+
+async def test_error_in_the_watch_of_policies_loses_no_scaling(scene: Scene) -> None:
+    """kopf ends on any error but 410; a kubelet would start the container again."""
+    scene.agent(queue=20)
+    scene.policy()
+    running = await scene.lead()
+    await until(lambda: has_scaled(scene))
+    tired = {"kind": "Status", "code": 500, "message": "etcd is tired"}
+    scene.server.objects.announce(conventions.PLURAL, "ERROR", tired)
+    with pytest.raises(Exception, match="etcd is tired"):
+        await asyncio.wait_for(running.task, 10)
+    scene.server.objects.log.clear()
+    scene.running.clear()
+    scene.settle()
+    scene.load(queue=80)
+    await scene.lead()
+    await until(lambda: len(scene.history()) == 2)
+    await until(lambda: {each["outcome"] for each in scene.history()} == {"Applied"})
