@@ -65,10 +65,7 @@ def _contenders(given: argparse.Namespace, bed: Bed) -> Iterator[Contender]:
 
 def prepare(bed: Bed) -> None:
     """Install the chart for its CRD and rights, and let Deployments be mere objects."""
-    manager = bed.programs["kube-controller-manager"]
-    bed.stop(manager.name)
-    manager.argv = [*manager.argv, "--controllers=*,-deployment-controller"]
-    bed.start(manager.name)
+    cluster.restart_manager(bed, "--controllers=*,-deployment-controller")
     bed.helm(
         "install", RELEASE, str(CHART), "--namespace", SYSTEM_NAMESPACE, "--create-namespace",
         "--set", f"replicas=0,prometheus.url={bed.prometheus_url}",

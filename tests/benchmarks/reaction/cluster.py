@@ -17,6 +17,7 @@ from agentscaler.act.client import Api, Limits, connect
 from agentscaler.act.places import Resource
 from agentscaler.errors import ClusterError, NotFoundError
 from tests.bed import Bed
+from tests.bed.processes import Program
 from tests.benchmarks.reaction.loads import FIRST_REPLICAS
 from tests.benchmarks.reaction.stage import Stage
 
@@ -41,6 +42,17 @@ async def each(work: Callable[[str], Awaitable[object]], names: Iterable[str]) -
             await work(name)
 
     await asyncio.gather(*(worker() for _ in range(_AT_ONCE)))
+
+
+def restart_manager(bed: Bed, *flags: str) -> None:
+    """Start the controller manager anew, with these flags in place of those of their names."""
+    manager = bed.programs["kube-controller-manager"]
+    assert isinstance(manager, Program), "the benchmark needs the local cluster"
+    names = tuple(flag.partition("=")[0] for flag in flags)
+    manager.stop()
+    manager.argv = [each for each in manager.argv if not str(each).startswith(names)] + [*flags]
+    manager.start()
+    manager.wait_ready()
 
 
 def prepare(bed: Bed, namespace: str) -> None:

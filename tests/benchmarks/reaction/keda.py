@@ -18,14 +18,13 @@ from tests.bed.lifeline import Lifeline
 from tests.bed.ports import Ports
 from tests.bed.processes import Program, wait_until
 from tests.bed.versions import KEDA
-from tests.benchmarks.reaction import keda_programs
+from tests.benchmarks.reaction import cluster, keda_programs
 from tests.benchmarks.reaction.cluster import Document
 from tests.benchmarks.reaction.contenders import MOST_REPLICAS
 from tests.benchmarks.reaction.loads import SLOTS
 
 _TARGET_UTILIZATION: Final = 0.7
 _USUAL_INTERVAL: Final = 15
-_MANAGER: Final = "kube-controller-manager"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +142,9 @@ def install(bed: Bed, console: Console) -> None:
 
 def _restart_manager(bed: Bed, setting: Setting, interval: int) -> None:
     period = interval if setting.follows_interval else _USUAL_INTERVAL
-    flags = (
+    cluster.restart_manager(
+        bed,
         *setting.rate,
         f"--horizontal-pod-autoscaler-sync-period={period}s",
         f"--concurrent-horizontal-pod-autoscaler-syncs={setting.workers}",
     )
-    names = tuple(flag.partition("=")[0] for flag in flags)
-    manager = bed.programs[_MANAGER]
-    bed.stop(_MANAGER)
-    kept = [each for each in manager.argv if not str(each).startswith(names)]
-    manager.argv = [*kept, *flags]
-    bed.start(_MANAGER)
