@@ -63,6 +63,13 @@ async def ask(request: Request, question: Question) -> StreamingResponse:
     return StreamingResponse(_after(first, events), media_type="text/event-stream")
 
 
+@app.get("/session")
+async def remembered(request: Request) -> dict[str, Any]:
+    """Tell what is stored of a session: its turns and its topic."""
+    async with sessions.open(sessions.id_of(request.scope)) as session:
+        return {"turn": session.data.get("turns", 0), "topic": session.data.get("topic", "")}
+
+
 async def answer(session_id: str, question: Question) -> AsyncIterator[str]:
     """Work on one question; the turn counts once it is stored, and is told only then."""
     begun = False

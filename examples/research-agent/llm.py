@@ -59,10 +59,13 @@ class Llm:
 
 async def _tokens(response: httpx.Response) -> AsyncIterator[str]:
     async for line in response.aiter_lines():
-        content = line.removeprefix("data: ")
-        if not content or content == "[DONE]":
+        field, _, content = line.partition(":")
+        content = content.strip()
+        if field != "data" or content == "[DONE]":  # providers keep streams alive by comments
             continue
         chunk: dict[str, Any] = json.loads(content)
+        if "error" in chunk:
+            raise LlmError(f"the model broke off: {chunk['error'].get('message', chunk['error'])}")
         for choice in chunk["choices"]:
             yield choice["delta"].get("content") or ""
 

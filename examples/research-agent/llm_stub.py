@@ -17,6 +17,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel
+from starlette.types import Receive, Scope, Send
 
 # Times of a small hosted model: the first token takes a while (log-normal), the others follow.
 FIRST_TOKEN_SECONDS, FIRST_TOKEN_SIGMA = 0.3, 0.3
@@ -71,12 +72,27 @@ async def complete(ask: Ask) -> Response:
     if load.limit is not None and load.in_flight >= load.limit:
         error = {"message": "too many requests at once", "type": "rate_limit_error"}
         return JSONResponse({"error": error}, status_code=429, headers={"Retry-After": "1"})
+    load.in_flight += 1  # at once: another call must not pass the limit before a stream begins
     if ask.stream:
-        return StreamingResponse(_chunks(ask.model), media_type="text/event-stream")
-    text = "".join([token async for token in _tokens()])
+        return CountedStream(_chunks(ask.model), media_type="text/event-stream")
+    try:
+        text = "".join([token async for token in _tokens()])
+    finally:
+        load.in_flight -= 1
     message = {"role": "assistant", "content": text}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
     return JSONResponse(_told("chat.completion", ask.model, choice))
+
+
+class CountedStream(StreamingResponse):
+    """A stream that is under way until its end, or until its reader has gone."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            load.in_flight -= 1
 
 
 async def _chunks(model: str) -> AsyncIterator[str]:
@@ -88,14 +104,10 @@ async def _chunks(model: str) -> AsyncIterator[str]:
 
 
 async def _tokens() -> AsyncIterator[str]:
-    load.in_flight += 1
-    try:
-        await asyncio.sleep(FIRST_TOKEN_SECONDS * chance.lognormvariate(0, FIRST_TOKEN_SIGMA))
-        for _ in range(chance.randint(LEAST_TOKENS, MOST_TOKENS)):
-            yield f"{chance.choice(WORDS)} "
-            await asyncio.sleep(TOKEN_SECONDS)
-    finally:
-        load.in_flight -= 1
+    await asyncio.sleep(FIRST_TOKEN_SECONDS * chance.lognormvariate(0, FIRST_TOKEN_SIGMA))
+    for _ in range(chance.randint(LEAST_TOKENS, MOST_TOKENS)):
+        yield f"{chance.choice(WORDS)} "
+        await asyncio.sleep(TOKEN_SECONDS)
 
 
 def _told(kind: str, model: str, choice: dict[str, Any]) -> dict[str, Any]:

@@ -55,7 +55,8 @@ def print_figures(console: Console, outcome: Outcome) -> None:
     waits, durations = sorted(tally.waits), sorted(tally.durations)
     table = Table("", "", title="The run in figures", title_style="bold", show_header=False)
     rows = {
-        "requests": f"{tally.requests} in {tally.sessions} sessions",
+        "requests": f"{tally.requests} in {tally.sessions} sessions, "
+        f"{tally.looked_at} looked at after their last turn",
         f"begun within {WAIT_TARGET:g} s": _attainment(outcome),
         "wait, median and p99": f"{_at(waits, 50):.2f} s, {_at(waits, 99):.2f} s",
         "whole answer, median and p99": f"{_at(durations, 50):.2f} s, {_at(durations, 99):.2f} s",

@@ -37,6 +37,7 @@ class Tally:
     durations: list[float] = field(default_factory=list)
     failures: Counter[str] = field(default_factory=Counter)
     sessions: int = 0
+    looked_at: int = 0
     lost: int = 0
     mixed: int = 0
 
@@ -107,9 +108,10 @@ class Users:
             self.tally.sessions += 1
             for _ in range(self._chance.randint(*TURNS)):
                 if not self._stays(number):
-                    return
+                    break
                 await session.ask(http, self._url, self.tally)
                 await asyncio.sleep(self._chance.uniform(*THINK_SECONDS))
+            await session.leave(http, self._url, self.tally)
 
     def _stays(self, number: int) -> bool:
         return number < self._wanted() and not self._stop.is_set()
@@ -136,6 +138,27 @@ class Session:
         tally.waits.append(wait)
         tally.durations.append(time.monotonic() - begun)
         self.check(done, tally)
+
+    async def leave(self, http: httpx.AsyncClient, url: str, tally: Tally) -> None:
+        """Look once more at what is stored: no later answer would tell of the last turn."""
+        if not self.turns:
+            return  # nothing was told to be kept
+        try:
+            address = httpx.URL(url).join("/session")
+            answer = await http.get(address, headers={"x-session-id": self.name})
+            answer.raise_for_status()
+        except httpx.HTTPError as exc:
+            tally.failures[f"at the end of a session: {str(exc) or type(exc).__name__}"] += 1
+            return
+        self.check_kept(answer.json(), tally)
+
+    def check_kept(self, kept: dict[str, Any], tally: Tally) -> None:
+        """Compare what is stored with what the user was told."""
+        turn = int(kept["turn"])
+        tally.looked_at += 1
+        tally.lost += turn < self.turns
+        tally.mixed += turn > self.turns + self.unsure
+        tally.mixed += turn >= self.turns and kept["topic"] != self.topic
 
     def check(self, done: dict[str, Any], tally: Tally) -> None:
         """Compare what an answer tells of the session with what its user knows."""

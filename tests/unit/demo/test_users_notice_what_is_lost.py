@@ -45,6 +45,27 @@ def test_topic_of_another_session_is_a_mix_up() -> None:
     assert check(session(2), turn=3, topic="queues of somebody else") == (0, 1)
 
 
+@pytest.mark.parametrize(
+    ("turn", "topic", "found"),
+    [
+        (2, None, (0, 0)),
+        (3, None, (0, 0)),
+        (1, None, (1, 0)),
+        (0, "", (1, 0)),
+        (4, None, (0, 1)),
+        (2, "queues of somebody else", (0, 1)),
+    ],
+    ids=["kept", "failed one kept", "last lost", "all lost", "too many", "another's"],
+)
+def test_last_turn_is_looked_at_when_the_user_leaves(
+    turn: int, topic: str | None, found: tuple[int, int]
+) -> None:
+    held, tally = session(2, unsure=1), Tally()
+    held.check_kept({"turn": turn, "topic": held.topic if topic is None else topic}, tally)
+    assert (tally.lost, tally.mixed) == found
+    assert tally.looked_at == 1
+
+
 def test_attainment_counts_failed_requests_as_late() -> None:
     tally = Tally(waits=[0.1, 3.0])
     tally.failures["503"] = 2
