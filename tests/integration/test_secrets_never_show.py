@@ -64,7 +64,7 @@ async def test_no_secret_is_in_a_log_an_event_a_status_or_a_metric(
             assert sent == {f"Bearer {OWN}", f"Bearer {TOKEN}", f"Basic {BASIC}"}
             everything = [json.dumps(scene.status(name)) for name in names]
             everything += [json.dumps(each) for each in scene.server.objects.all("events").values()]
-            everything.append(running.operator._telemetry.page().decode())
+            everything += [part.decode() for part in running.operator._telemetry.page()]
             await running.stop()
     everything.append(logged.getvalue())
     assert any("nobody knows Bearer [credentials]" in text for text in everything)

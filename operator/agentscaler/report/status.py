@@ -9,7 +9,7 @@ from zlib import crc32
 from pydantic import ValidationError
 
 from agentscaler.api.status import PolicyStatus
-from agentscaler.report import story
+from agentscaler.report import conditions, story
 
 Document = dict[str, Any]
 
@@ -105,9 +105,12 @@ def read(raw: object) -> Recorded:
     dropped: list[str] = []
     while True:
         try:
-            return Recorded(PolicyStatus.model_validate(document, by_name=False), tuple(dropped))
+            found = PolicyStatus.model_validate(document, by_name=False)
         except ValidationError as exc:
             document = _without(document, exc, dropped)
+        else:
+            said = conditions.shared(found.conditions)
+            return Recorded(found.model_copy(update={"conditions": said}), tuple(dropped))
 
 
 def _without(document: Document, damage: ValidationError, dropped: list[str]) -> Document:

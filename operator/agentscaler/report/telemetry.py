@@ -4,7 +4,7 @@ Whoever does the work counts it and control passes the counts on; nothing here m
 """
 
 from collections import Counter as Tally
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from prometheus_client import (
@@ -111,14 +111,15 @@ class Telemetry:
         direction = history.direction_of(scaling)
         self.scalings.labels(direction=direction.value, reason=scaling.reason).inc()
 
-    def page(self, names: Collection[str] = ()) -> bytes:
-        """Write these metrics, or all, as Prometheus reads them."""
+    def page(self, names: Collection[str] = ()) -> Iterator[bytes]:
+        """Write these metrics, or all, as Prometheus reads them, part by part."""
         self.policies.clear()
         states = Tally(record.state for record in self._policies.values())
         for state, count in states.items():
             self.policies.labels(state=state).set(count)
         own = self.registry.restricted_registry(names) if names else self.registry
-        return b"".join((generate_latest(own), *figures.pages(self._policies, names)))
+        yield generate_latest(own)
+        yield from figures.pages(self._policies, names)
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
         return Counter(name, about, labels, registry=self.registry)

@@ -1,7 +1,7 @@
 """The operator's own page, as kubelet and Prometheus ask for it."""
 
 import socket
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterator
 
 import aiohttp
 import pytest
@@ -22,8 +22,8 @@ class Health:
     def pages(self) -> Probes:
         return Probes(alive=lambda: self.alive, ready=lambda: self.ready, metrics=self.metrics)
 
-    def metrics(self, names: Collection[str]) -> bytes:
-        return b"".join(f"{name} 1\n".encode() for name in names or ["up"])
+    def metrics(self, names: Collection[str]) -> Iterator[bytes]:
+        return (f"{name} 1\n".encode() for name in names or ["up"])
 
 
 @pytest.fixture

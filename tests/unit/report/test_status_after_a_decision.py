@@ -11,7 +11,7 @@ from agentscaler.api.signals import SignalName
 from agentscaler.api.status import ConditionStatus, ConditionType, Outcome, PolicyStatus, Reason
 from agentscaler.decide.decision import Memory
 from agentscaler.decide.snapshot import Missing, Replicas, Why
-from agentscaler.report import composing, conditions, history, readings, troubles
+from agentscaler.report import composing, conditions, history, readings, status, troubles
 from agentscaler.report.composing import Facts
 from tests.unit.report.scenes import (
     BUSY,
@@ -381,3 +381,16 @@ def test_condition_keeps_its_time_until_its_status_turns() -> None:
     assert (same[0].reason, same[0].status) == ("B", ConditionStatus.FALSE)
     assert turned[0].last_transition_time == NOON + 2 * MINUTE
     assert turned[0].observed_generation == 2
+
+
+def test_conditions_that_say_the_same_are_kept_once() -> None:
+    snapshot = seen()
+    one, two = (
+        composing.decided(PolicyStatus(), policy(), snapshot, decided(policy(), snapshot), FACTS)
+        for _ in range(2)
+    )
+    for first, second in zip(one.conditions, two.conditions, strict=True):
+        assert first is second
+    read = status.parse_status(status.dump(one))
+    assert read.conditions == one.conditions
+    assert all(a is b for a, b in zip(read.conditions, one.conditions, strict=True))

@@ -32,8 +32,12 @@ def limited() -> PolicyStatus:
     return composing.decided(PolicyStatus(), LIMITED, snapshot, decision, FACTS)
 
 
+def page_of(telemetry: Telemetry, *names: str) -> str:
+    return b"".join(telemetry.page(names)).decode()
+
+
 def exported(telemetry: Telemetry) -> dict[str, Metric]:
-    families = text_string_to_metric_families(telemetry.page().decode())
+    families = text_string_to_metric_families(page_of(telemetry))
     return {family.name: family for family in families}
 
 
@@ -91,7 +95,7 @@ def test_policy_that_is_gone_has_no_series() -> None:
     telemetry.note("agents", "research-agent", limited())
     telemetry.forget("agents", "research-agent")
     telemetry.forget("agents", "never-seen")
-    assert b"research-agent" not in telemetry.page()
+    assert "research-agent" not in page_of(telemetry)
     assert exported(telemetry)["agentscaler_policies"].samples == []
 
 
@@ -110,7 +114,7 @@ def test_policies_are_counted_by_what_they_do() -> None:
 def test_unknown_figures_are_not_exported() -> None:
     telemetry = Telemetry("0.1.0")
     telemetry.note("agents", "undecided", PolicyStatus())
-    assert b"undecided" not in telemetry.page()
+    assert "undecided" not in page_of(telemetry)
 
 
 def test_scaling_is_counted_by_direction_and_reason() -> None:
@@ -142,7 +146,7 @@ def test_page_of_some_names_has_these_alone() -> None:
     telemetry = Telemetry("0.1.0")
     telemetry.note("agents", "research-agent", limited())
     names = ["agentscaler_decisions_total", "agentscaler_policy_replicas"]
-    families = text_string_to_metric_families(telemetry.page(names).decode())
+    families = text_string_to_metric_families(page_of(telemetry, *names))
     told = {sample.name for family in families for sample in family.samples}
     assert told == set(names)
 
@@ -158,7 +162,7 @@ def test_every_metric_is_documented_and_no_other() -> None:
     row = r"^\| `(agentscaler_\w+)` \| (\w+)"
     documented = set(re.findall(row, DOCS.read_text(), re.MULTILINE))
     telemetry = Telemetry("0.1.0")
-    told = re.findall(r"^# TYPE (\S+) (\w+)$", telemetry.page().decode(), re.MULTILINE)
+    told = re.findall(r"^# TYPE (\S+) (\w+)$", page_of(telemetry), re.MULTILINE)
     assert documented == set(told)
 
 
