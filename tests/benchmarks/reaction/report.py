@@ -42,7 +42,7 @@ def _cold(found: Found) -> str:
 def _cells(reaction: Reaction) -> Row:
     steps = f"{reaction.steps}"
     if reaction.unanswered:
-        steps += f", {reaction.unanswered} unanswered"
+        steps += f", {reaction.unanswered} lost"
     quantiles = (_seconds(each) for each in (reaction.p50, reaction.p95, reaction.p99))
     return (f"{reaction.interval}", *quantiles, steps)
 
@@ -55,7 +55,7 @@ def table(results: Sequence[Found]) -> Table:
     """Lay the results out for a terminal."""
     drawn = Table(title="From a visible sample to patched replicas")
     for place, head in enumerate(_HEADS):
-        drawn.add_column(head, justify="right" if place else "left")
+        drawn.add_column(head, justify="right" if place else "left", no_wrap=not place)
     for row in rows(results):
         drawn.add_row(*row)
     return drawn
