@@ -15,7 +15,7 @@ from rich.table import Table
 from tests.mutation import trials
 from tests.mutation.forking import Child
 from tests.mutation.ledger import Ledger
-from tests.mutation.mutants import Mutant, mutants_of
+from tests.mutation.mutants import Mutant, mutants_of, unchanged
 from tests.mutation.reach import Reach, measure
 from tests.mutation.trials import Outcome, Trials, Verdict
 
@@ -55,9 +55,13 @@ def _run(given: argparse.Namespace, console: Console) -> int:
 def _try(
     todo: Sequence[Mutant], ledger: Ledger, console: Console, *, jobs: int, ends: float
 ) -> None:
+    modules = sorted({mutant.module for mutant in todo})
+    originals = [unchanged(name, _file(name).read_text()) for name in modules]
     reach = measure(KEPT)
 
     def work(tests: Trials) -> None:
+        for _ in range(2):  # a trial must leave nothing behind in which the next one fails
+            tests.control(originals)
         waiting = iter(todo)
         under_way: dict[int, tuple[Mutant, Child]] = {}
         # Without a thread of its own, for a process that has threads should not fork.
@@ -79,7 +83,11 @@ def _try(
 
 
 def _order(reach: Reach, mutant: Mutant) -> list[str]:
-    return reach.order(FOLDER / f"{mutant.module.rpartition('.')[2]}.py", mutant.line)
+    return reach.order(_file(mutant.module), mutant.line)
+
+
+def _file(module: str) -> Path:
+    return FOLDER / f"{module.rpartition('.')[2]}.py"
 
 
 def _conclude(judged: Iterable[tuple[Mutant, Outcome | None]], console: Console) -> int:

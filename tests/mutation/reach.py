@@ -72,8 +72,9 @@ def measure(folder: Path) -> Reach:
         return int(code)
 
     child = in_child(run)
-    if child.wait():
-        raise RuntimeError(f"{TESTS} fails without a mutant:\n{child.output()}")
+    code, (_, said) = child.wait(), child.read()
+    if code:
+        raise RuntimeError(f"{TESTS} fails without a mutant:\n{said}")
     found = coverage.CoverageData(str(data))
     found.read()
     return Reach(json.loads(times.read_text()), dict(_lines(found)))

@@ -6,7 +6,7 @@ All happens within one session of pytest, which has collected the tests: a child
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -47,6 +47,19 @@ class Trials:
     def __init__(self, items: Sequence[pytest.Item]) -> None:
         self._items = {item.nodeid: item for item in items}
 
+    def control(self, unchanged: Iterable[Mutant]) -> None:
+        """Swap modules for themselves; raise RuntimeError where a test fails although none may."""
+
+        def run(tell: Tell) -> int:
+            for each in unchanged:
+                swap(each)
+            return self._run_all(list(self._items), tell)
+
+        child = in_child(run)
+        code, (by, said) = child.wait(), child.read()
+        if code != _ALIVE:
+            raise RuntimeError(f"without a mutant, {by} fails:\n{said}")
+
     def begin(self, mutant: Mutant, order: Sequence[str]) -> Child:
         """Start a trial, with the tests in an order."""
         return in_child(lambda tell: self._run(mutant, order, tell))
@@ -57,6 +70,9 @@ class Trials:
         except Exception:  # noqa: BLE001  whatever it is, no test could even begin
             tell("import")
             return _DEAD
+        return self._run_all(order, tell)
+
+    def _run_all(self, order: Sequence[str], tell: Tell) -> int:
         items = [self._items[test] for test in order]
         first = _FirstFailure()
         items[0].config.pluginmanager.register(first)
@@ -121,7 +137,8 @@ def ended(trials: dict[int, Child]) -> Iterator[tuple[int, Outcome]]:
             elif time.monotonic() - child.began > LONGEST_SECONDS:
                 child.kill()
                 child.wait()
-                done.append((pid, Outcome(Verdict.ENDLESS, child.message())))
+                child.read()
+                done.append((pid, Outcome(Verdict.ENDLESS)))
         if done:
             yield from done
             return
@@ -129,7 +146,7 @@ def ended(trials: dict[int, Child]) -> Iterator[tuple[int, Outcome]]:
 
 
 def _outcome(code: int, child: Child) -> Outcome:
-    by, said = child.message(), child.output()
+    by, said = child.read()
     if code == _ALIVE:
         return Outcome(Verdict.SURVIVED)
     if code == _DEAD:
