@@ -45,14 +45,19 @@ async def each(work: Callable[[str], Awaitable[object]], names: Iterable[str]) -
 
 
 def restart_manager(bed: Bed, *flags: str) -> None:
-    """Start the controller manager anew, with these flags in place of those of their names."""
+    """Start the controller manager anew, with these flags."""
     manager = bed.programs["kube-controller-manager"]
     assert isinstance(manager, Program), "the benchmark needs the local cluster"
-    names = tuple(flag.partition("=")[0] for flag in flags)
-    manager.stop()
-    manager.argv = [each for each in manager.argv if not str(each).startswith(names)] + [*flags]
-    manager.start()
-    manager.wait_ready()
+    restart(manager, *flags)
+
+
+def restart(program: Program, *flags: str) -> None:
+    """Start a program anew, with these flags in place of those of the same names."""
+    names = tuple(f"{flag.partition('=')[0]}=" for flag in flags)
+    program.stop()
+    program.argv = [each for each in program.argv if not str(each).startswith(names)] + [*flags]
+    program.start()
+    program.wait_ready()
 
 
 def prepare(bed: Bed, namespace: str) -> None:

@@ -40,10 +40,10 @@ class Contender(Protocol):
         """Tell whether an object of the kind `judged` says that it was read as it is now."""
 
     def running(self, bed: Bed) -> contextlib.AbstractContextManager[object]:
-        """Run it, made for the first of its intervals."""
+        """Run it; `tune` was called for the first of its intervals."""
 
     def tune(self, bed: Bed, interval: int) -> None:
-        """Make what runs fit another interval, where its objects cannot say that."""
+        """Make what runs fit an interval, where its objects cannot say that."""
 
     def hurry(self, bed: Bed) -> None:
         """Help it through a cold start that takes too long; `tune` ends that."""

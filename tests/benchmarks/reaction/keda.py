@@ -108,7 +108,6 @@ class Keda:
             self._programs = keda_programs.programs(
                 bed, ports, lifeline, rate=self._setting.rate, workers=self._setting.workers
             )
-            self.tune(bed, self.intervals[0])
             for program in self._programs:
                 program.start()
                 program.wait_ready()
@@ -119,16 +118,23 @@ class Keda:
         finally:
             for program in reversed(self._programs):
                 program.stop()
+            self._programs = ()
             lifeline.close()
             ports.release()
 
     def tune(self, bed: Bed, interval: int) -> None:
-        """Start the HPA controller anew with what this setting allows at this interval."""
-        _restart_manager(bed, self._setting, interval)
+        """Have the HPA controller, and KEDA if it runs, work as this setting says."""
+        self._limit(bed, self._setting, interval)
 
     def hurry(self, bed: Bed) -> None:
-        """Lift the limits of the HPA controller, for whoever cannot wait."""
-        _restart_manager(bed, TUNED, self.intervals[0])
+        """Lift the limits of both for a while."""
+        self._limit(bed, TUNED, self.intervals[0])
+
+    def _limit(self, bed: Bed, setting: Setting, interval: int) -> None:
+        _restart_manager(bed, setting, interval)
+        for program in self._programs:
+            if not set(setting.rate) <= set(program.argv):
+                cluster.restart(program, *setting.rate)
 
 
 def install(bed: Bed, console: Console) -> None:

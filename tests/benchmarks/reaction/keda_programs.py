@@ -39,7 +39,7 @@ def programs(
             *(f"--metrics-service-bind-address={LOOPBACK}:{grpc}", *rate),
             f"--metrics-bind-address={LOOPBACK}:{metrics}",
             f"--health-probe-bind-address={LOOPBACK}:{probe}",
-            *(f"--cert-dir={_folder(folder, 'operator', authority, serving)}", "--leader-elect"),
+            *(f"--cert-dir={_folder(folder, 'operator', authority, serving)}",),
             *("--zap-log-level=error", "--enable-webhook-patching=false"),
         ],
         log=bed.work / "logs" / "keda-operator.log",

@@ -132,6 +132,7 @@ class Measuring:
         found = Found(contender.name, size)
         cluster.prepare(self._bed, namespace)
         await self._populate(contender, namespace, agents)
+        await asyncio.to_thread(contender.tune, self._bed, contender.intervals[0])
         cold = asyncio.create_task(evaluated(self._api, contender, namespace, found))
         with await asyncio.to_thread(_entered, contender.running(self._bed)):
             helped = await self._warm(contender, cold, found)
