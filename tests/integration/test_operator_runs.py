@@ -8,6 +8,7 @@ import pytest
 
 from agentscaler import conventions
 from agentscaler.errors import LeadershipLostError, UsageError
+from agentscaler.handlers import lifecycle
 from tests.fakes.apiserver import Fault
 from tests.fakes.cluster import POLICY_STATUS, SCALE
 from tests.fakes.connected import until
@@ -261,3 +262,22 @@ async def test_error_in_the_watch_of_policies_loses_no_scaling(scene: Scene) -> 
     await scene.lead()
     await until(lambda: len(scene.history()) == 2)
     await until(lambda: {each["outcome"] for each in scene.history()} == {"Applied"})
+
+
+async def test_watch_of_policies_that_falls_silent_is_opened_anew(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    impatient = lifecycle.settings()
+    impatient.watching.inactivity_timeout = 0.5
+    monkeypatch.setattr(lifecycle, "settings", lambda: impatient)
+    scene.agent(queue=200)
+    scene.policy(maxReplicas=3)
+    await scene.lead()
+    await until(lambda: scene.replicas() == 3)
+    before = scene.server.count("watch", conventions.PLURAL)
+    scene.server.frozen = True  # nothing ends it, and nothing comes
+    scene.settle()
+    scene.policy(maxReplicas=7)
+    await until(lambda: scene.server.count("watch", conventions.PLURAL) > before)
+    scene.server.frozen = False
+    await until(lambda: scene.replicas() == 7)

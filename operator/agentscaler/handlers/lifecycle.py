@@ -38,6 +38,7 @@ def settings() -> kopf.OperatorSettings:
     made.watching.chunk_size = 500  # a list of 10,000 policies in pages: a third less memory
     made.watching.server_timeout = 300
     made.watching.client_timeout = 330
+    made.watching.inactivity_timeout = 70  # a bookmark comes every minute: without, it is dead
     made.networking.connect_timeout = 10
     made.networking.request_timeout = 30
     made.networking.error_backoffs = EndlessBackoff()
