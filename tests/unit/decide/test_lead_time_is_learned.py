@@ -56,3 +56,29 @@ def test_request_taken_back_is_no_start() -> None:
     lead.seen(3, 3, NOON + 10 * SECOND)
     lead.seen(5, 5, NOON + 20 * SECOND)
     assert lead.value() is None
+
+
+def test_requests_that_are_met_at_once_are_a_start_each() -> None:
+    lead = LeadTime()
+    for _ in range(18):
+        start(lead, 10)
+    lead.asked(4, NOON)
+    lead.asked(6, NOON + 10 * SECOND)
+    lead.seen(6, 6, NOON + 30 * SECOND)
+    assert lead.value() == 20 * SECOND  # of 20 starts all but one were as quick; of 19, all: 30
+
+
+def test_slowest_of_a_few_starts_is_not_hidden() -> None:
+    lead = LeadTime()
+    for seconds in range(1, 11):
+        start(lead, seconds)
+    assert lead.value() == 10 * SECOND
+
+
+def test_only_the_request_taken_back_is_measured_no_further() -> None:
+    lead = LeadTime()
+    lead.asked(3, NOON)
+    lead.asked(5, NOON + 10 * SECOND)
+    lead.seen(3, 2, NOON + 20 * SECOND)
+    lead.seen(3, 3, NOON + 25 * SECOND)
+    assert lead.value() == 25 * SECOND
