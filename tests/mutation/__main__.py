@@ -74,10 +74,10 @@ def _try(
                     under_way[child.pid] = (mutant, child)
                 if not under_way:
                     return
-                for pid, outcome in trials.ended({pid: each[1] for pid, each in under_way.items()}):
-                    ledger.add(under_way.pop(pid)[0], outcome)
-                    progress.advance(task)
-                    progress.refresh()
+                pid, outcome = trials.ended({pid: each[1] for pid, each in under_way.items()})
+                ledger.add(under_way.pop(pid)[0], outcome)
+                progress.advance(task)
+                progress.refresh()
 
     trials.with_tests(work)
 

@@ -1,13 +1,11 @@
 """Run something in a child that has all of this process's imports, and no other trace of it."""
 
 import os
-import signal
 import sys
 import tempfile
-import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import IO, Any
 
 Tell = Callable[[str], None]
@@ -20,15 +18,10 @@ class Child:
     pid: int
     written: IO[Any]
     told: IO[Any]
-    began: float = field(default_factory=time.monotonic)
 
     def wait(self) -> int:
         """Wait for its end, and give its code."""
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-
-    def kill(self) -> None:
-        """End it, and whatever it started."""
-        os.killpg(self.pid, signal.SIGKILL)
 
     def read(self) -> tuple[str, str]:
         """Give what it told and what it wrote; nothing is left open, which pytest would notice."""
@@ -42,7 +35,6 @@ def in_child(work: Callable[[Tell], int]) -> Child:
     pid = os.fork()
     if pid:
         return Child(pid, written, told)
-    os.setpgid(0, 0)
     os.dup2(written.fileno(), 1)
     os.dup2(written.fileno(), 2)
 

@@ -148,3 +148,12 @@ def test_every_decision_says_why(world: World) -> None:
     decision = decide(*world)
     assert decision.reason.isidentifier()
     assert str(decision.replicas) in decision.message
+
+
+@given(all_worlds())
+def test_sentence_tells_the_move_and_whether_there_is_one(world: World) -> None:
+    decision = decide(*world)
+    moved = f"goes from {decision.current} to {decision.replicas}: "
+    stays = f"stays at {decision.replicas}: "
+    told = stays if decision.replicas == decision.current else moved
+    assert decision.message.startswith(told)

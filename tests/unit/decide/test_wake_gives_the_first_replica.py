@@ -39,7 +39,10 @@ def test_wake_ends_after_a_minute_by_whichever_clock() -> None:
 
 
 def test_wake_adds_nothing_beyond_the_first_replica() -> None:
-    assert decide(policy(**ZERO), woken(seen(NOON, replicas=1)), OLD).replicas == 1
+    shown = seen(NOON, replicas=1, active_requests=1.0)
+    decision = decide(policy(**ZERO), woken(shown), OLD)
+    assert decision.replicas == 1
+    assert "wake" not in [step.name for step in decision.steps]
 
 
 def test_closed_gate_holds_a_wake_back() -> None:
