@@ -22,7 +22,7 @@ from agentscaler.decide.snapshot import Missing, Snapshot
 
 _OLDEST: Final = timedelta(minutes=2)  # beyond, the load may be anywhere: the level begins anew
 _FEWEST: Final = 8  # changes, below which their covariance says nothing
-_SHARE: Final = 1 / 240  # of the newest change in the means: an hour of polls of 15 s
+_SHARE: Final = 1 / 480  # of the newest change in the means: two hours of polls of 15 s
 _LEAST_GAIN: Final = 0.1  # a level that is too slow would miss a new day
 
 

@@ -5,31 +5,38 @@ every other world, too. It fails if a goal is missed that could be judged.
 """
 
 import json
+import shlex
 import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from os import environ
 from pathlib import Path
+from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import Progress
 
 from agentscaler.simulate.traces import BESIDE_CHECKOUT
+from tests.benchmarks import sections
 from tests.benchmarks.quality import loads, report
 from tests.benchmarks.quality.chart import draw
 from tests.benchmarks.quality.contest import USUAL_SHARE, Contest, Result
-from tests.benchmarks.quality.goals import USUAL, judge
+from tests.benchmarks.quality.goals import ALIKE, USUAL, judge
+from tests.benchmarks.quality.keeping import Kept
 from tests.benchmarks.quality.loads import Cut
 from tests.benchmarks.quality.worlds import WORLDS
 
 FOLDER = Path(environ.get("AGENTSCALER_TRACES") or BESIDE_CHECKOUT)
+DOCUMENT: Final = Path(__file__).parents[3] / "docs" / "benchmarks.md"
+SECTIONS: Final = ("parts", "robust", "tuned")
 
 
 def main() -> int:
     """Run what was chosen."""
     options = _options()
     names = [name for name in loads.names(options.traces) if _is_chosen(name, options.only)]
+    kept = Kept(options.json, _commit(), _chosen(options))
     worlds: dict[str, report.Results] = {}
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=len(options.world) * len(names))
@@ -37,14 +44,21 @@ def main() -> int:
             results: dict[str, list[Result]] = {}
             for name in names:
                 progress.update(task, description=f"{title}: {name}")
-                if found := list(_results(name, title, options)):
+                found = kept.of(title, name)
+                if found is None:
+                    found = list(_results(name, title, options))
+                    kept.keep(title, name, found)
+                if found:
                     results[name] = found
                 progress.advance(task)
             worlds[title] = results
             if options.output == "markdown" and results:
                 print(report.markdown(title, results), flush=True)
     if options.output == "json":
-        print(json.dumps(report.figures(worlds, _commit()), indent=1))
+        print(json.dumps(kept.told, indent=1))
+    if options.section:
+        arguments = shlex.join(_without_files(sys.argv[1:]))
+        sections.write(DOCUMENT, options.section, report.section(kept.told, arguments))
     if options.chart:
         options.chart.write_text(draw(next(iter(worlds.values()))))
     verdicts = list(judge(worlds))
@@ -63,6 +77,9 @@ def _results(name: str, title: str, options: Namespace) -> Iterator[Result]:
         yield from contest.tuned()
         return
     yield contest.ours(json.loads(options.spec))
+    if options.parts:
+        yield from contest.parts()
+        return
     if title != USUAL or options.ours:
         return
     for attainment in options.attainment:
@@ -74,6 +91,22 @@ def _results(name: str, title: str, options: Namespace) -> Iterator[Result]:
 
 def _is_chosen(name: str, parts: list[str]) -> bool:
     return not parts or any(part in name for part in parts)
+
+
+def _chosen(options: Namespace) -> dict[str, Any]:
+    """Tell what the results depend on."""
+    names = ("days", "requests", "ours", "share", "attainment", "parts", "tuned", "spec")
+    return {name: getattr(options, name) for name in names}
+
+
+def _without_files(arguments: Sequence[str]) -> Iterator[str]:
+    """Leave out where the figures go to."""
+    following = iter(arguments)
+    for each in following:
+        if each in {"--json", "--section", "--chart", "--traces"}:
+            next(following, None)
+        else:
+            yield each
 
 
 def _commit() -> str:
@@ -96,12 +129,18 @@ def _options() -> Namespace:
     add("--ours", action="store_true", help="leave the others out")
     add("--share", type=float, nargs="+", default=[USUAL_SHARE], help="settings of the others")
     add("--attainment", type=float, nargs="+", default=[], help="further settings of ours")
+    add("--parts", action="store_true", help="ours without each of its parts")
+    add("--robust", action="store_true", help="ours with other seeds, starts, scrapes and slots")
     add("--tuned", action="store_true", help="only the leanest settings that hold 99 %%")
     add("--spec", default="{}", help="settings of ours, as JSON")
     add("--output", choices=["markdown", "json"], default="markdown")
+    add("--json", type=Path, help="keep the figures there; a run that was broken off goes on")
+    add("--section", choices=SECTIONS, help="write the tables into this part of the document")
     add("--chart", type=Path, help="also draw cost against attainment there, as SVG")
     options = parser.parse_args()
     options.world = options.world or [USUAL]
+    if options.robust:
+        options.ours, options.world = True, [USUAL, *ALIKE]
     if options.worlds or "all" in options.world:
         options.world = list(WORLDS)
     return options

@@ -11,7 +11,7 @@ USUAL: Final = "usual"
 _DEFAULTS: Final = f"{OURS}, {DEFAULTS}"
 _TUNED: Final = f"{OURS}, tuned"
 _HPA: Final = f"HPA on utilization, {USUAL_SHARE:.0%}"
-_ALIKE: Final = (
+ALIKE: Final = (
     "other seed",
     "start-up twice as slow",
     "scrape each 30 s",
@@ -85,7 +85,7 @@ def _compared(worlds: Mapping[str, Results], world: str) -> Iterator[Verdict]:
     if "noise" in world:
         more = geometric_mean(hours) - 1
         yield Verdict(f"{world}: at most 10 % dearer", f"{more:+.1%}", more <= 0.10)
-    if world in _ALIKE:
+    if world in ALIKE:
         other = geometric_mean(costs) - 1
         goal = f"{world}: cost within 3 % of the usual world"
         yield Verdict(goal, f"{other:+.1%}", abs(other) <= 0.03)

@@ -1,7 +1,6 @@
 """Tell the results: tables, and the figures as JSON."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from math import exp, fsum, log
 from typing import Any
 
@@ -23,8 +22,9 @@ def of(results: Results, name: str) -> dict[str, Result]:
 
 def markdown(world: str, results: Results) -> str:
     """Tell a world: one line for each who was compared, one column for each load."""
+    results = {load: found for load, found in results.items() if found}
     lines = [
-        f"\n## {world}\n",
+        f"\n### {world[0].upper()}{world[1:]}\n",
         "Cost as a multiple of the oracle's, and the share that began within 5 s.\n",
         "| | "
         + " | ".join(load.partition(".")[0] for load in results)
@@ -46,18 +46,16 @@ def _cell(result: Result) -> str:
     if result.attainment is not None:
         told += f" at {result.attainment:.1%}"
     if result.variant == "tuned":
-        told += f" ({result.setting:.3g})"
+        told += f" ({', '.join(filter(None, [f'{result.setting:.3g}', result.window]))})"
     if result.wasted is not None:
         told += f", {result.wasted:.0%} for nothing"
     return told
 
 
-def figures(worlds: Mapping[str, Results], commit: str) -> dict[str, Any]:
-    """Give everything for JSON."""
-    return {
-        "commit": commit,
-        "worlds": {
-            world: {load: [asdict(each) for each in found] for load, found in results.items()}
-            for world, results in worlds.items()
-        },
-    }
+def section(told: Mapping[str, Any], arguments: str) -> str:
+    """Tell the kept figures for a document: where they are from, then each world."""
+    tables = [
+        markdown(world, {load: [Result(**each) for each in found] for load, found in loads.items()})
+        for world, loads in told["worlds"].items()
+    ]
+    return "\n".join([f"Commit {told['commit']}, `ARGS='{arguments}'`.", *tables, ""])
