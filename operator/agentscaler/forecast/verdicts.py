@@ -9,7 +9,7 @@ import numpy as np
 
 from agentscaler.forecast import columns
 from agentscaler.forecast.columns import Doubles, Flags, Floats
-from agentscaler.forecast.horizons import AHEAD
+from agentscaler.forecast.horizons import AHEAD, LONGEST
 from agentscaler.forecast.margins import Margins
 from agentscaler.forecast.outlook import View
 
@@ -17,8 +17,8 @@ _AHEAD: Final = AHEAD.tolist()
 _BETWEEN: Final = np.sqrt(AHEAD[1:] * AHEAD[:-1]).tolist()
 """Where the nearest horizon changes, as the ratio of times goes."""
 _NAIVE: Final = ("the last value", "the average of five buckets", "the mean of the time of day")
-_TOO_OLD: Final = 15
-"""Buckets without a sample after which a forecast is a guess."""
+_TOO_OLD: Final = LONGEST
+"""Buckets without a sample after which a forecast is a guess: no error is known that far ahead."""
 
 
 @dataclass(slots=True)
@@ -62,15 +62,27 @@ class Verdicts:
         self.own, self.loss = record.own, record.loss
 
     def view(self, slot: int, ahead: float, over: float) -> View:
-        """Look `ahead` buckets on and `over` more; between horizons the load is a straight line."""
+        """Look `ahead` buckets on and `over` more; between horizons the load is a straight line.
+
+        While nothing is seen, the forecast is as uncertain as one made at the last sample: the
+        margin and the trust are those of a horizon that is longer by the silence.
+        """
         last = ahead + over
         points = [ahead]
         if over > 0:
             points += [*(point for point in _AHEAD if ahead < point < last), last]
         expected = max(_between(self.expected[:, slot].tolist(), points))
         upper = max(_between(self.upper[:, slot].tolist(), points))
+        silence = float(self.silence[slot])
+        if 0 < silence <= _TOO_OLD:
+            upper = max(upper, expected + self._margin(slot, last + silence))
+            ahead += silence
         trusted, why = self._trust(slot, bisect_left(_BETWEEN, ahead))
         return View(expected, max(expected, upper), trusted, why)
+
+    def _margin(self, slot: int, ahead: float) -> float:
+        margins: list[float] = (self.upper[:, slot] - self.expected[:, slot]).tolist()
+        return max(_between(margins, [ahead]))
 
     def _trust(self, slot: int, horizon: int) -> tuple[bool, str]:
         """Tell whether the forecast may be acted on, and why, in words."""

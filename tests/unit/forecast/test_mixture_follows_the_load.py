@@ -89,9 +89,22 @@ def test_sample_that_is_no_load_is_unknown(value: float) -> None:
 
 def test_trust_ends_with_the_samples(rising: tuple[Bank, int, datetime]) -> None:
     bank, row, now = deepcopy(rising)
-    bank.observe(now + 20 * SECOND, [], [])
-    told = bank.outlook(row, now + 20 * SECOND, SECOND)
-    assert (told.trusted, told.message) == (False, "no sample for 19 buckets")
+    bank.observe(now + 70 * SECOND, [], [])
+    told = bank.outlook(row, now + 70 * SECOND, SECOND)
+    assert (told.trusted, told.message) == (False, "no sample for 69 buckets")
+
+
+def test_margin_grows_with_the_silence() -> None:
+    bank, row = bank_row()
+    walk = 500 + np.random.default_rng(7).normal(0, 10, 4 * SEASON).cumsum()
+    now = live(bank, row, np.maximum(walk, 0))
+    margins = []
+    for silent in (0, 10, 40):
+        at = now + silent * SECOND
+        bank.observe(at, [], [])
+        told = bank.outlook(row, at, SECOND)
+        margins.append(told.upper - told.expected)
+    assert 0 < margins[0] < margins[1] < margins[2]
 
 
 def test_row_without_a_sample_says_so() -> None:
