@@ -122,6 +122,11 @@ bench-quality: $(READY)  ## Compare decisions with other autoscalers and an orac
 bench-reaction: $(READY)  ## Measure from sample to replicas, up to 5,000 policies (ten minutes; JSON=file; PEERS=1: KEDA and HPA, too)
 	@$(BIN)/python -m tests.benchmarks.reaction $(if $(PEERS),--peers) $(if $(JSON),--json $(JSON)) $(ARGS)
 
+.PHONY: bench-scale
+bench-scale: $(READY)  ## Measure what 100 to 10,000 policies cost (ten minutes; JSON=file ARGS='--sizes 100 1000')
+	@$(BIN)/python -m tests.bed build
+	@$(BIN)/python -m tests.benchmarks.scale $(if $(JSON),--json $(JSON)) $(ARGS)
+
 .PHONY: crds
 crds: $(READY)  ## Write the CRD anew, for kubectl and for the chart
 	$(BIN)/agentscaler crds > crds/.new && mv crds/.new crds/agentscalingpolicies.yaml

@@ -42,7 +42,27 @@ class Operator:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it and give back its port."""
         self._companion.down()
+
+    def launch(self) -> None:
+        """Start it without waiting until it is ready."""
+        self._companion.program.start()
+
+    @property
+    def pid(self) -> int:
+        """The number of the running process."""
+        pid = self._companion.program.pid
+        assert pid is not None
+        return pid
+
+    @property
+    def address(self) -> str:
+        """Host and port of its pages."""
+        return self._companion.address
 
     @property
     def is_running(self) -> bool:
@@ -64,9 +84,7 @@ class Operator:
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
-        pid = self._companion.program.pid
-        assert pid is not None
-        os.kill(pid, number)
+        os.kill(self.pid, number)
 
     def metric(self, name: str, **labels: str) -> float:
         """Read one of its metrics; 0 where there is no such series."""
