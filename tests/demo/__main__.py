@@ -61,7 +61,7 @@ def watch(console: Console, fleet: Fleet, watcher: Watcher) -> list[Moment]:
     """Look twice a second for one day, and show what is seen."""
     fleet.mark()
     moments = [watcher.look()]
-    with screen.shown(console) as show:
+    with screen.shown(console, screen.view, screen.line) as show:
         while moments[-1].at < moments[0].at + scenario.DAY_SECONDS:
             time.sleep(LOOK_SECONDS)
             moments.append(watcher.look())

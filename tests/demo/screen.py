@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from statistics import fmean
+from typing import Generic, Protocol, TypeVar
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -24,27 +25,42 @@ READY, STARTING = "green4", "grey50"
 FORECAST = "medium_purple1"
 
 
+class Timed(Protocol):
+    """Whatever was seen at one moment, in seconds."""
+
+    @property
+    def at(self) -> float: ...
+
+
+Seen = TypeVar("Seen", bound=Timed)
+Show = Callable[[Sequence[Seen]], None]
+
+
 @contextmanager
-def shown(console: Console) -> Iterator[Callable[[Sequence[Moment]], None]]:
+def shown(
+    console: Console, view: Callable[[Sequence[Seen]], RenderableType], line: Callable[[Seen], str]
+) -> Iterator[Show[Seen]]:
     """Give what shows the moments so far: a live view, or lines where there is no terminal."""
     if console.is_terminal:
         with Live(console=console, auto_refresh=False) as live:
             yield lambda moments: live.update(view(moments), refresh=True)
     else:
-        yield Lines(console).show
+        yield Lines(console, line).show
 
 
-class Lines:
+class Lines(Generic[Seen]):
     """One line each ten seconds."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, line: Callable[[Seen], str]) -> None:
         self._console = console
+        self._line = line
         self._next = 0.0
 
-    def show(self, moments: Sequence[Moment]) -> None:
+    def show(self, moments: Sequence[Seen]) -> None:
         """Print the newest moment, if it is time."""
         if moments[-1].at >= moments[0].at + self._next:
-            self._console.print(line(moments[-1]), highlight=False, markup=False, soft_wrap=True)
+            said = self._line(moments[-1])
+            self._console.print(said, highlight=False, markup=False, soft_wrap=True)
             self._next += LINE_SECONDS
 
 
@@ -81,7 +97,7 @@ def _load(moments: Sequence[Moment], start: float) -> list[Text]:
         (f"{now.waiting} waiting  ", WAITING),
         (f"{now.ready * SLOTS} slots ready", "grey70"),
     )
-    columns = _binned(moments, start, lambda one: (one.in_service, one.waiting))
+    columns = binned(moments, start, lambda one: (one.in_service, one.waiting))
     most = _most_load(moments)
     return [heading, *stacked(columns, most=most, lines=LOAD_LINES, styles=(BUSY, WAITING))]
 
@@ -91,7 +107,7 @@ def _forecast(moments: Sequence[Moment], start: float) -> list[Text]:
     now = moments[-1]
     said = "none yet" if now.expected is None else f"{now.expected:.0f} slots in {now.lookahead:g}s"
     heading = Text.assemble(("forecast  ", "bold"), (said, FORECAST))
-    columns = _binned(moments, start, lambda one: (one.expected or 0.0, 0.0))
+    columns = binned(moments, start, lambda one: (one.expected or 0.0, 0.0))
     styles = (FORECAST, FORECAST)
     lines = stacked(columns, most=_most_load(moments), lines=FORECAST_LINES, styles=styles)
     return [heading, *lines]
@@ -109,7 +125,7 @@ def _replicas(moments: Sequence[Moment], start: float) -> list[Text]:
         (f"{now.ready} ready  ", READY),
         (f"{now.wanted} wanted", "grey70"),
     )
-    columns = _binned(moments, start, lambda one: (one.ready, max(0, one.wanted - one.ready)))
+    columns = binned(moments, start, lambda one: (one.ready, max(0, one.wanted - one.ready)))
     return [heading, *stacked(columns, most=most, lines=REPLICA_LINES, styles=(READY, STARTING))]
 
 
@@ -128,13 +144,16 @@ def _progress(elapsed: float) -> str:
     return f"{min(elapsed, DAY_SECONDS):.0f} of {DAY_SECONDS:.0f} s, Ctrl-C ends it"
 
 
-def _binned(
-    moments: Sequence[Moment], start: float, amounts: Callable[[Moment], Column]
+def binned(
+    moments: Sequence[Seen],
+    start: float,
+    amounts: Callable[[Seen], Column],
+    seconds: float = DAY_SECONDS,
 ) -> list[Column]:
     """Give the mean amounts of each column; one without moments repeats the one before."""
     bins: list[list[Column]] = [[] for _ in range(COLUMNS)]
     for moment in moments:
-        number = int((moment.at - start) / DAY_SECONDS * COLUMNS)
+        number = int((moment.at - start) / seconds * COLUMNS)
         bins[min(number, COLUMNS - 1)].append(amounts(moment))
     columns: list[Column] = []
     last = next(number for number in reversed(range(COLUMNS)) if bins[number])

@@ -7,22 +7,24 @@ import sys
 import time
 from collections.abc import Sequence
 from types import FrameType
+from typing import Any
 
 import requests
 from rich.console import Console
 
 from agentscaler import conventions
 from tests.bed import BedError
+from tests.demo import screen
 from tests.demo import staging as demo_staging
 from tests.demo.full import closing, scenario, staging
 from tests.demo.full.closing import Outcome
 from tests.demo.full.processes import AGENT
 from tests.demo.full.scenario import Scenario
+from tests.demo.full.screen import Moment, line, view_of
 from tests.demo.full.staging import Stage
 from tests.demo.full.users import Users
 
 LOOK_SECONDS = 0.5
-LINE_SECONDS = 5.0
 INTERRUPTED = 130
 
 
@@ -60,40 +62,50 @@ def demonstrate(console: Console, day: Scenario) -> Outcome:
 def live(console: Console, stage: Stage, day: Scenario) -> Outcome:
     """Let the users come and go, limit the model near the end, and see what came of it."""
     begun, used = time.monotonic(), stage.following.replica_seconds()
-    most, next_line, unlimited = 1, 0.0, None
+    moments: list[Moment] = []
+    unlimited = None
     with Users(stage.url, lambda: day.users(time.monotonic() - begun)) as users:
-        while (at := time.monotonic() - begun) < day.seconds:
-            if stage.model and unlimited is None and at >= day.limited_from:
-                unlimited = users.tally.attainment(scenario.WAIT_TARGET)
-                stage.limit_model(scenario.MODEL_LIMIT)
-                console.print(f"{at:4.0f} s  the model takes {scenario.MODEL_LIMIT} calls at once")
-            most = max(most, stage.following.serving())
-            if at >= next_line:
-                console.print(line(stage, day, users, at), highlight=False, soft_wrap=True)
-                next_line += LINE_SECONDS
-            time.sleep(LOOK_SECONDS)
+        with screen.shown(console, view_of(day.seconds), line) as show:
+            while (at := time.monotonic() - begun) < day.seconds:
+                if stage.model and unlimited is None and at >= day.limited_from:
+                    unlimited = users.tally.attainment(scenario.WAIT_TARGET)
+                    stage.limit_model(scenario.MODEL_LIMIT)
+                limited = unlimited is not None
+                moments.append(look(stage, day.users(at), users, at, limited=limited))
+                show(moments)
+                time.sleep(LOOK_SECONDS)
         verdict = closing.verdict(stage.bed)
         users.finish()
     lasted = time.monotonic() - begun
     hours = (stage.following.replica_seconds() - used) / 3600
+    most = max(1, *(each.serving for each in moments))
     return Outcome(users.tally, unlimited, hours, most, most * lasted / 3600, verdict)
 
 
-def line(stage: Stage, day: Scenario, users: Users, at: float) -> str:
-    """Say a moment in one line."""
+def look(stage: Stage, present: int, users: Users, at: float, *, limited: bool) -> Moment:
+    """See the present moment."""
     if stage.following.failure is not None:
         raise BedError(f"following the pods failed: {stage.following.failure}")
-    return (
-        f"{at:4.0f} s  {day.users(at)} users, {users.tally.requests} requests done; "
-        f"{stage.following.serving()} replicas serve; {decision(stage)}"
+    tally, status = users.tally, policy_status(stage)
+    return Moment(
+        at=at,
+        users=present,
+        answering=tally.answering,
+        waiting=tally.waiting,
+        done=tally.requests,
+        attainment=tally.attainment(scenario.WAIT_TARGET),
+        wanted=status.get("desiredReplicas") or 0,
+        serving=stage.following.serving(),
+        limited=limited,
+        decision=(status.get("decision") or {}).get("message", "no decision yet"),
     )
 
 
-def decision(stage: Stage) -> str:
-    """Read the newest decision's sentence."""
+def policy_status(stage: Stage) -> dict[str, Any]:
+    """Read the policy's status; empty before the first decision."""
     path = f"apis/{conventions.API_VERSION}/namespaces/{staging.NAMESPACE}/{conventions.PLURAL}"
     answer = requests.get(f"http://{stage.api}/{path}/{AGENT}", timeout=10).json()
-    return str(answer.get("status", {}).get("decision", {}).get("message", "no decision yet"))
+    return answer.get("status") or {}
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

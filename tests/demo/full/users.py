@@ -38,6 +38,8 @@ class Tally:
     failures: Counter[str] = field(default_factory=Counter)
     sessions: int = 0
     looked_at: int = 0
+    waiting: int = 0
+    answering: int = 0
     lost: int = 0
     mixed: int = 0
 
@@ -124,17 +126,23 @@ class Session:
         self.name = name
         self.topic = f"{chance.choice(TOPICS)} of {name}"
         self.turns = 0
+        self._working = False
         self.unsure = 0  # questions that failed: their turns may have been kept
 
     async def ask(self, http: httpx.AsyncClient, url: str, tally: Tally) -> None:
         """Ask once, and note how it went."""
         begun = time.monotonic()
+        self._working = False
+        tally.waiting += 1
         try:
-            wait, done = await self._converse(http, url)
+            wait, done = await self._converse(http, url, tally)
         except (FailedRequestError, httpx.HTTPError) as exc:
             tally.failures[str(exc) or type(exc).__name__] += 1
             self.unsure += 1
             return
+        finally:
+            tally.answering -= self._working
+            tally.waiting -= not self._working
         tally.waits.append(wait)
         tally.durations.append(time.monotonic() - begun)
         self.check(done, tally)
@@ -167,7 +175,15 @@ class Session:
         tally.mixed += done["topic"] != self.topic or turn > self.turns + self.unsure + 1
         self.turns, self.unsure = turn, 0
 
-    async def _converse(self, http: httpx.AsyncClient, url: str) -> tuple[float, dict[str, Any]]:
+    def _begin(self, tally: Tally) -> None:
+        if not self._working:
+            self._working = True
+            tally.waiting -= 1
+            tally.answering += 1
+
+    async def _converse(
+        self, http: httpx.AsyncClient, url: str, tally: Tally
+    ) -> tuple[float, dict[str, Any]]:
         """Give the seconds until the work began, and the last event."""
         begun, wait = time.monotonic(), 0.0
         question = {"text": f"question {self.turns + 1}", "topic": self.topic}
@@ -183,6 +199,7 @@ class Session:
                     name = content
                 elif kind == "data" and name == "started":
                     wait = time.monotonic() - begun
+                    self._begin(tally)
                 elif kind == "data" and name == "done":
                     return wait, json.loads(content)
                 elif kind == "data" and name == "error":

@@ -67,7 +67,7 @@ def test_the_view_keeps_its_width_over_the_whole_day() -> None:
 def test_lines_come_every_ten_seconds_where_there_is_no_terminal() -> None:
     console = Console(file=StringIO(), width=200)
     moments: list[Moment] = []
-    with console.capture() as captured, screen.shown(console) as show:
+    with console.capture() as captured, screen.shown(console, screen.view, screen.line) as show:
         for second in range(25):
             moments.append(moment(90.0 + second))
             show(moments)
