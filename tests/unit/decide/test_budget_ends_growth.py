@@ -83,6 +83,8 @@ def test_slow_growth_says_when_it_goes_on_or_what_it_would_be_without() -> None:
     free = decide(spec, busy(), spent(160))
     assert "80.00 is spent, and the soft limit is 80" in free.message
     assert free.hint.endswith("without limits.budget.soft")
+    rested = decide(spec, busy(), spent(160, last_up=NOON - 5 * MINUTE))
+    assert rested.hint == free.hint
     resting = decide(spec, busy(), spent(160, last_up=NOON))
     assert resting.replicas == 20
     assert resting.hint == "grows slowly: again from 12:05:00 on"
@@ -131,6 +133,13 @@ def test_new_window_begins_with_nothing_spent() -> None:
     tomorrow = MIDNIGHT + 24 * HOUR
     found = budget.spend(budgeted(), seen(tomorrow + HOUR, replicas=3), spent(200, replicas=3))
     assert found == Spend(tomorrow, 3.0, tomorrow + HOUR)
+
+
+def test_fleet_at_zero_spends_nothing_also_where_its_last_count_is_unknown() -> None:
+    known = spent(10)
+    memory = replace(known, limits=replace(known.limits, replicas=None))
+    found = budget.spend(budgeted(), seen(NOON + HOUR, replicas=0), memory)
+    assert found.replica_hours == 10.0
 
 
 def test_first_look_has_spent_nothing() -> None:

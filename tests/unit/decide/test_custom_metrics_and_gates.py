@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from agentscaler.api.policy import PolicySpec, parse_spec
 from agentscaler.decide.engine import decide
 from tests.unit.decide.worlds import OLD, UNKNOWN, policy, seen, threshold
 
@@ -66,6 +67,23 @@ def test_unknown_metric_holds_but_a_known_one_may_add() -> None:
     assert (held.replicas, grown.replicas) == (4, 6)
 
 
+def alone(*metrics: dict[str, Any]) -> PolicySpec:
+    """Give a policy of which metrics alone decide, down to zero."""
+    return parse_spec({"scaleTargetRef": {"name": "a"}, "minReplicas": 0, "metrics": [*metrics]})
+
+
+def test_metrics_alone_need_no_replica_while_there_is_nothing() -> None:
+    spec = alone(metric(perReplica=10))
+    assert decide(spec, seen(replicas=1, metrics={"tickets": 0.0}), OLD).replicas == 0
+
+
+def test_need_is_not_told_lower_than_the_count_while_one_metric_is_unknown() -> None:
+    """Else the window would remember a need that nobody knows, and shrink to it later."""
+    spec = alone(metric("a", perReplica=10), metric("b", perReplica=10))
+    decision = decide(spec, seen(replicas=4, metrics={"a": 5.0, "b": UNKNOWN}), OLD)
+    assert decision.memory.advices[-1].replicas == 4
+
+
 def test_no_known_metric_holds() -> None:
     only = policy(metrics=[metric(perReplica=10)])
     decision = decide(only, seen(metrics={"tickets": UNKNOWN}), OLD)
@@ -75,6 +93,11 @@ def test_no_known_metric_holds() -> None:
 def test_level_begins_with_one_replica_when_none_is_ready() -> None:
     spec = policy(metrics=[metric(value="50")], minReplicas=0)
     assert decide(spec, seen(replicas=0, metrics={"tickets": 120.0}), OLD).replicas == 1
+
+
+def test_level_that_is_met_by_one_replica_needs_no_second() -> None:
+    spec = policy(metrics=[metric(value="50")], minReplicas=0)
+    assert decide(spec, seen(replicas=1, metrics={"tickets": 50.0}), OLD).replicas == 1
 
 
 def test_threshold_and_metric_take_the_larger() -> None:

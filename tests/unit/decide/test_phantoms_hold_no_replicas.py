@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from agentscaler.api.signals import SignalName
+from agentscaler.decide import phantoms
 from agentscaler.decide.decision import Decision, Memory
 from agentscaler.decide.engine import decide
 from agentscaler.decide.limits import Still
@@ -87,6 +88,33 @@ def test_phantom_is_left_out_of_what_is_expected() -> None:
     known = knowing(Still(12.0, NOON - HOUR, phantom=True))
     expecting = replace(quiet(), outlook=outlook(13.0))
     assert decide(SPEC, expecting, known).replicas == decide(SPEC, quiet(), known).replicas == 1
+
+
+def test_idle_fleet_has_no_phantom_of_nothing() -> None:
+    assert decide(SPEC, quiet(active_requests=0.0), OLD).memory.limits.still is None
+
+
+def test_single_request_that_never_ends_is_a_phantom_too() -> None:
+    memory = decide(SPEC, quiet(active_requests=1.0), OLD).memory
+    later = decide(SPEC, quiet(NOON + HOUR, active_requests=1.0), memory)
+    assert "PhantomLoad" in reasons(later)
+
+
+@pytest.mark.parametrize(
+    ("expected", "upper", "left"), [(9.0, 13.0, (0.0, 1.0)), (15.0, 20.0, (3.0, 8.0))]
+)
+def test_nothing_less_than_nothing_is_expected_without_the_phantom(
+    expected: float, upper: float, left: tuple[float, float]
+) -> None:
+    shown = replace(quiet(), outlook=outlook(upper, expected=expected))
+    found = phantoms.without(shown, Still(12.0, NOON - HOUR, phantom=True))
+    assert found.outlook is not None
+    assert (found.outlook.expected, found.outlook.upper) == left
+
+
+def test_fewer_requests_than_the_phantom_are_none() -> None:
+    found = phantoms.without(quiet(active_requests=5.0), Still(12.0, NOON, phantom=True))
+    assert found.signals[SignalName.ACTIVE_REQUESTS] == 0.0
 
 
 def test_phantom_shrinks_with_the_counter_and_is_forgotten_at_zero() -> None:

@@ -118,3 +118,10 @@ def test_readings_are_told_also_when_nothing_happens() -> None:
 def test_snapshot_without_readings_changes_nothing() -> None:
     blind = Snapshot(NOON, Replicas(4, 4), {})
     assert decide(threshold(), blind, OLD).replicas == 4
+
+
+def test_reading_is_told_in_its_unit_and_no_finer_than_it_matters() -> None:
+    slow = decide(threshold(), seen(active_requests=8.0, latency=9.04), OLD)
+    assert "latency 9.0s is above 5.0s" in slow.message
+    full = decide(threshold(), seen(replicas=3, active_requests=11.111), OLD)
+    assert "utilization 92.6% is above 80%" in full.message
