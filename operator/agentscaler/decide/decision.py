@@ -51,7 +51,8 @@ class Level:
 
     `sample` is the last reading and `change` how it differs from the one before, in square roots
     of the load. `spread` is the mean square of such changes, `echo` the mean product of successive
-    ones, over so many `changes` (see `smoothing`).
+    ones, over so many `changes` (see `smoothing`). It is `repeated` when the last look saw the
+    sample again.
     """
 
     at: datetime
@@ -61,6 +62,7 @@ class Level:
     spread: float = 0.0
     echo: float = 0.0
     changes: int = 0
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

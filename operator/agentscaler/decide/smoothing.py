@@ -9,6 +9,7 @@ the ratio of both (Muth 1960; the steady gain of the Kalman filter for that mode
 is seen clearly is followed at once, and nothing needs to be set.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from math import sqrt
 from typing import Final
@@ -42,6 +43,9 @@ def learned(policy: PolicySpec, seen: Snapshot, memory: Memory) -> Level | None:
         return Level(seen.now, value, active)
     if seen.now - known.at > _OLDEST:
         return Level(seen.now, value, active, 0.0, known.spread, known.echo, known.changes)
+    if active == known.sample and not known.repeated:
+        # Polled twice as often as scraped: not a change of nothing. Once only, for a load may rest.
+        return replace(known, at=seen.now, value=value, repeated=True)
     # What comes by chance grows with the root of the load; of a load below one, nothing is known.
     change = (active - known.sample) / sqrt(max(known.value, active, 1.0))
     share = max(_SHARE, 1 / (known.changes + 1))

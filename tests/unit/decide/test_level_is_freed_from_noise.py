@@ -51,6 +51,17 @@ def drifting(steps: int, *, drift: float, noise: float) -> list[float]:
     return samples
 
 
+def test_noise_is_known_of_samples_that_are_polled_twice() -> None:
+    level = level_after([80.0, 80.0, 120.0, 120.0] * 40)
+    assert smoothing.gain(level) == pytest.approx(0.1)
+
+
+def test_load_that_rests_between_its_changes_is_followed() -> None:
+    # A job of ten minutes each half hour comes back, but not as noise does.
+    level = level_after(([40.0] * 40 + [0.0] * 80) * 6)
+    assert smoothing.gain(level) > 0.9
+
+
 def test_first_samples_are_the_level() -> None:
     for count in (1, 2, 8):
         samples = [40.0, 80.0] * 4
