@@ -99,6 +99,64 @@ def test_refusals_right_after_a_growth_halve_the_next_step_and_cut_nothing() -> 
     assert calm.replicas == 20
 
 
+def test_refusals_later_than_two_minutes_after_a_growth_cut() -> None:
+    known = Ceiling("openai", 16, 4, NOON - MINUTE)
+    memory = remembering(known, grown=8, last_up=NOON - 150 * SECOND)
+    cut = ceiling_of(decide(limited(), look(0.3, replicas=16), memory))
+    assert cut is not None
+    assert cut.replicas == 12
+
+
+@pytest.mark.parametrize(("grown", "kept"), [(0, 12), (1, 16)], ids=["unknown", "one replica"])
+def test_only_a_growth_of_known_size_excuses_refusals(grown: int, kept: int) -> None:
+    known = Ceiling("openai", 16, 1, NOON - MINUTE)
+    memory = remembering(known, grown=grown, last_up=NOON - 30 * SECOND)
+    ceiling = ceiling_of(decide(limited(), look(0.3, replicas=16), memory))
+    assert ceiling is not None
+    assert ceiling.replicas == kept
+
+
+@pytest.mark.parametrize(
+    ("replicas", "grown", "found"),
+    [(40, 0, (40, 2)), (4, 0, (4, 1)), (16, 7, (16, 3)), (16, 1, (16, 1)), (1, 0, (1, 1))],
+    ids=["a twentieth", "one at least", "half of what was added", "of one", "one replica"],
+)
+def test_first_ceiling_is_the_fleet_and_rises_by_whole_replicas(
+    replicas: int, grown: int, found: tuple[int, int]
+) -> None:
+    memory = remembering(grown=grown, last_up=NOON - 30 * SECOND if grown else None)
+    ceiling = ceiling_of(decide(limited(), look(0.3, replicas=replicas), memory))
+    assert ceiling is not None
+    assert (ceiling.replicas, ceiling.step) == found
+
+
+def test_step_that_was_small_stays_small_after_another_growth() -> None:
+    memory = remembering(
+        Ceiling("openai", 16, 1, NOON - MINUTE), grown=8, last_up=NOON - 30 * SECOND
+    )
+    ceiling = ceiling_of(decide(limited(), look(0.3, replicas=16), memory))
+    assert ceiling == Ceiling("openai", 16, 1, NOON)
+
+
+def test_ceiling_of_one_replica_stays() -> None:
+    memory = remembering(Ceiling("openai", 1, 1, NOON - 10 * SECOND))
+    ceiling = ceiling_of(decide(limited(), look(0.3, replicas=4), memory))
+    assert ceiling == Ceiling("openai", 1, 1, NOON - 10 * SECOND)
+
+
+def test_ceiling_above_the_need_adds_nothing_and_is_not_spoken_of() -> None:
+    need = decide(limited(), look(0.0), OLD).replicas
+    for ceiling in (need, need + 10):
+        decision = decide(limited(), look(0.0), remembering(Ceiling("openai", ceiling, 1, NOON)))
+        assert decision.replicas == need
+        assert "providers" not in [step.name for step in decision.steps]
+
+
+def test_ceiling_tells_when_it_may_rise() -> None:
+    decision = decide(limited(), look(0.0), remembering(Ceiling("openai", 10, 2, NOON)))
+    assert decision.hint.endswith("its ceiling of 10 may rise by 2 from 12:01:00 on")
+
+
 def test_growth_is_remembered_by_its_size() -> None:
     first = decide(limited(), look(0.0, replicas=4, queue=40), OLD)
     memory = carried_out(first)
