@@ -30,9 +30,7 @@ class Part:
     def without(self, spec: Spec) -> "Lacking":
         """Make the production decision without this part."""
         pilot = Pilot({**spec, **self.spec})
-        if self.silent:
-            silence(pilot, self.silent)
-        return Lacking(Piloted(pilot), self.forgotten, self.hidden)
+        return Lacking(Piloted(pilot), self.forgotten, self.hidden, self.silent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +40,14 @@ class Lacking:
     inner: Piloted
     forgotten: Mapping[str, Any]
     hidden: frozenset[str]
+    silent: tuple[int, ...]
 
     def decide(self, seen: Sight) -> int:
         """Forget, look away, and decide."""
         pilot = self.inner.pilot
         pilot._memory = replace(pilot._memory, **self.forgotten)
+        if self.silent:  # at each look: the first one makes the forecaster anew
+            silence(pilot, self.silent)
         known = {name: value for name, value in seen.readings.items() if name not in self.hidden}
         return self.inner.decide(replace(seen, readings=known))
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from agentscaler.forecast.mixture import EXPERTS, Mixture
+from agentscaler.simulate.past import MONDAY
 from agentscaler.simulate.scalers import Sight
 from tests.benchmarks.quality import report
 from tests.benchmarks.quality.contest import Result
@@ -26,7 +27,7 @@ def polls(scaler: Lacking, loads: list[float]) -> list[int]:
     counts, current = [], 20
     for number, load in enumerate(loads):
         readings = {"activeRequests": load, "queueDepth": 0.0, "capacity": 4.0 * current}
-        seen = Sight(15.0 * number, {**readings, "waitSeconds": 0.0}, current, current, 0)
+        seen = Sight(MONDAY + 15.0 * number, {**readings, "waitSeconds": 0.0}, current, current, 0)
         current = scaler.decide(seen)
         counts.append(current)
     return counts
@@ -56,9 +57,12 @@ def test_every_expert_is_silenced_once() -> None:
 
 def test_silent_experts_have_no_say() -> None:
     for part in PARTS:
-        foresight = part.without(SPEC).inner.pilot._foresight
-        if foresight is None or not part.silent:
+        if not part.silent:
             continue
+        scaler = part.without(SPEC)
+        polls(scaler, [80.0] * 3)
+        foresight = scaler.inner.pilot._foresight
+        assert foresight is not None
         mixture = foresight._bank._cohorts[0].forecaster
         assert isinstance(mixture, Mixture)
         mute = np.isinf(mixture._trial).all(axis=(0, 2))
