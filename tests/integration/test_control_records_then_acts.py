@@ -50,6 +50,32 @@ async def test_nothing_is_written_over_ten_passes_without_a_change(leader: Leade
     assert leader.new_writes(before) == []
 
 
+async def reasons_over(leader: Leader, loads: list[float]) -> list[str]:
+    """Take the policy through a pass for each load; give the reason on record after each."""
+    found = []
+    for load in loads:
+        leader.load(active=load)
+        await leader.run_pass()
+        found.append(leader.status()["reason"])
+    return found
+
+
+async def test_reason_is_written_anew_only_once_it_lasts(leader: Leader) -> None:
+    """Load that comes and goes would else be a write for each poll, for nothing that changes."""
+    leader.agent(replicas=3, active=8)
+    leader.policy(demand={"scaleUp": {"cooldown": "0s"}})
+    for _ in range(4):
+        await leader.run_pass()
+        leader.settle()
+        leader.load(active=8)
+    count, before = leader.replicas(), len(leader.writes())
+    assert set(await reasons_over(leader, [8, 1] * 6)) == {"Demand"}
+    assert leader.new_writes(before) == []
+    said = await reasons_over(leader, [1] * 10)
+    assert (said[:3], said[-1]) == (["Demand"] * 3, "Stabilizing")
+    assert (leader.replicas(), leader.new_writes(before)) == (count, [RECORD])
+
+
 async def test_unrecorded_scaling_is_not_carried_out(leader: Leader) -> None:
     leader.agent(queue=20)
     leader.policy()

@@ -24,6 +24,8 @@ from agentscaler.report.events import Reference
 from agentscaler.report.recorder import Recorder
 from agentscaler.report.telemetry import Telemetry
 
+# A reason that lasted for so many decisions, a minute as a rule, is no noise.
+_LASTING: Final = 4
 _POST_SECONDS: Final = 0.5
 _POST_PAUSES: Final = (0.0, 0.5, 2.0)  # before each try
 # Younger scalings may not have been told; Events live for an hour.
@@ -63,7 +65,9 @@ class Record:
         """
         before, now = entry.status, self._clock.now()
         self._telemetry.note(entry.namespace, entry.name, following)
-        refreshes = status.is_stale(entry.key, before.last_update_time, now)
+        entry.otherwise = entry.otherwise + 1 if status.speaks_otherwise(before, following) else 0
+        stale = status.is_stale(entry.key, before.last_update_time, now)
+        refreshes = stale or entry.otherwise >= _LASTING
         if not always and not status.is_material(before, following, refreshes=refreshes):
             return
         await self._patch(entry, status.patch(before, following))

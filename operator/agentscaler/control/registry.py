@@ -37,6 +37,7 @@ class Entry:
     else's last write of the count, told until `contested_until`. `draining` names the pods that
     were chosen to go, and `woken` is when the gateway last asked for the first replica. `readings`
     are the newest that a pass saw, None while it looks for none; `bottleneck` was made of them.
+    `otherwise` counts the decisions in a row whose reason is not the one on record.
     """
 
     namespace: str
@@ -59,6 +60,7 @@ class Entry:
     shadow: Shadow | None = None
     readings: Readings | None = None
     bottleneck: BottleneckStatus | None = None
+    otherwise: int = 0
 
     @property
     def key(self) -> str:

@@ -162,6 +162,20 @@ def test_change_is_material_at_once(change: Callable[[Any], dict[str, Any]]) -> 
     assert status.is_material(old, old.model_copy(update=change(old)))
 
 
+def saying(old: PolicyStatus, reason: str) -> PolicyStatus:
+    assert old.decision is not None
+    decision = old.decision.model_copy(update={"reason": reason})
+    return old.model_copy(update={"reason": reason, "decision": decision})
+
+
+def test_reasons_that_noise_turns_into_each_other_are_not_material() -> None:
+    old, new = (saying(standing(), reason) for reason in ("Demand", "Stabilizing"))
+    assert status.speaks_otherwise(old, new)
+    assert not status.is_material(old, new)
+    assert status.is_material(old, new, refreshes=True)
+    assert status.is_material(old, saying(old, "PodsUnknown"))
+
+
 def test_story_is_written_but_not_kept() -> None:
     written = status.dump(standing())
     assert written["story"][0].startswith("Replicas: 4 asked for")
