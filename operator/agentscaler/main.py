@@ -17,12 +17,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import kopf
-
 from agentscaler import __version__, conventions
 from agentscaler.act.client import Api, Limits, connect
 from agentscaler.act.leases import read_lease, write_lease
-from agentscaler.act.policies import is_served
 from agentscaler.act.rivals import Rivals
 from agentscaler.act.targets import Targets
 from agentscaler.clock import SystemClock
@@ -39,8 +36,8 @@ from agentscaler.control.recording import Record
 from agentscaler.control.registry import Registry
 from agentscaler.control.schedule import Schedule
 from agentscaler.control.standing import Judge
-from agentscaler.errors import AgentscalerError, ClusterError, UsageError
-from agentscaler.handlers import lifecycle, policies
+from agentscaler.errors import AgentscalerError
+from agentscaler.handlers import watching
 from agentscaler.observe import profiles
 from agentscaler.observe.observer import Observer
 from agentscaler.observe.recorded import Recorder as HistoryReader
@@ -54,12 +51,7 @@ _LOG: Final = logs.logger("agentscaler")
 # A write must be answered before the right to it ends; the Lease is renewed every two seconds.
 _WRITE_MARGIN: Final = timedelta(seconds=3)
 _STALLED_SECONDS: Final = 60.0
-_RETRY_SECONDS: Final = 1.0
 _LONGEST_MANAGER: Final = 128  # the API server takes no longer one
-_NO_CRD: Final = (
-    f"the cluster does not know {conventions.KIND}: apply crds/agentscalingpolicies.yaml, or "
-    "install the chart with crds.enabled=true"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +103,10 @@ class Operator:
             self._cluster(api) as (targets, rivals),
             self._pages(),
         ):
-            watching = asyncio.create_task(self._watch_policies(api), name="policies")
+            policies = asyncio.create_task(self._watch_policies(api), name="policies")
             lead = partial(self._lead, api, targets, rivals)
             leading = asyncio.create_task(elector.lead(lead), name="leading")
-            await self._until_over(watching, leading)
+            await self._until_over(policies, leading)
 
     async def _until_over(self, *tasks: "asyncio.Task[None]") -> None:
         """Wait for the stop, or for the first task that fails; end all, the last one first."""
@@ -124,10 +116,10 @@ class Operator:
         finally:
             self._stop.set()
             stopping.cancel()
-        watching, leading = tasks
+        policies, leading = tasks
         if not self._is_leading:
             leading.cancel()
-        ended = await asyncio.gather(leading, watching, return_exceptions=True)
+        ended = await asyncio.gather(leading, policies, return_exceptions=True)
         for each in ended:
             if isinstance(each, Exception):
                 raise each
@@ -199,45 +191,20 @@ class Operator:
         )
 
     async def _watch_policies(self, api: Api) -> None:
-        await self._find_policies(api)
-        if self._stop.is_set():
+        namespaces = self._settings.namespaces
+        if not await watching.is_known(api, namespaces, self._stop, self._clock):
             return
-        handlers = kopf.OperatorRegistry()
-        lifecycle.add_login(handlers, api.login)
-        policies.add_policies(handlers, self._loop.note)
-        ready = asyncio.Event()
-        # Not kopf.operator: in the end it waits for all other tasks of the process, which are not
-        # its own, and after five seconds cancels them.
-        tasks = await kopf.spawn_tasks(
-            registry=handlers,
-            settings=lifecycle.settings(),
-            clusterwide=not self._settings.namespaces,
-            namespaces=self._settings.namespaces,
-            stop_flag=self._stop,
-            ready_flag=ready,
-        )
+        tasks, listed = await watching.begin(api, namespaces, self._loop.note, self._stop)
         catch_signals(self.stop)  # after kopf has set its own handlers
-        knowing = asyncio.create_task(self._know_policies(api, ready))
+        knowing = asyncio.create_task(self._know_policies(api, listed))
         try:
             await _first_of(tasks)
         finally:
             knowing.cancel()
 
-    async def _find_policies(self, api: Api) -> None:
-        """Be sure that the cluster knows the kind: kopf would wait for it in vain, and silently."""
-        while not self._stop.is_set():
-            try:
-                if await is_served(api, self._settings.namespaces):
-                    return
-            except ClusterError as exc:
-                _LOG.warning("policies not listed", error=str(exc))
-                await self._clock.sleep(_RETRY_SECONDS)
-            else:
-                raise UsageError(_NO_CRD)
-
-    async def _know_policies(self, api: Api, watching: asyncio.Event) -> None:
+    async def _know_policies(self, api: Api, listed: asyncio.Event) -> None:
         """Be ready once every policy is known, so that a standby could take over."""
-        await watching.wait()
+        await listed.wait()
         self._unready = "not all policies are known yet"
         await self._reconciler(api).catch_up()
         self._unready = ""
