@@ -63,13 +63,15 @@ demo-full: $(READY)  ## Agent, Redis, model, gateway and operator together, in t
 # Decided without input or output, hence provable to the last branch by unit tests alone.
 PURE := */api/*,*/forecast/*,*/decide/*,*/analyze/*,*/convert/*,*/gateway/routing/*
 
+# Tests on a control plane wait most of the time, so two of them share a machine; each has its own.
 .PHONY: test
 test: $(READY)  ## All tests: unit, contract, integration, and end to end on a real control plane
 	@$(BIN)/python -m tests.bed build
 	$(BIN)/coverage erase
 	$(BIN)/pytest tests/unit --numprocesses=auto --cov --cov-report= --cov-fail-under=0
 	$(BIN)/coverage report --include='$(PURE)' --fail-under=100
-	$(BIN)/pytest -m "not bench" --ignore=tests/unit --cov --cov-append --cov-report=term
+	$(BIN)/pytest -m "not bench" --ignore=tests/unit --numprocesses=2 --dist=loadfile --durations=15 \
+	  --cov --cov-append --cov-report=term
 
 .PHONY: e2e
 e2e: $(READY)  ## End-to-end tests alone (CLUSTER=local|kind|current; TESTS=tests/e2e/some.py)
