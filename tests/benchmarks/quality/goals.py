@@ -1,11 +1,11 @@
 """What the decisions must reach, and whether they do."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from tests.benchmarks.quality.contest import DEFAULTS, GOAL, OURS, USUAL_SHARE
 from tests.benchmarks.quality.report import Results, geometric_mean, of
+from tests.benchmarks.verdicts import Verdict
 
 USUAL: Final = "usual"
 _DEFAULTS: Final = f"{OURS}, {DEFAULTS}"
@@ -18,18 +18,6 @@ ALIKE: Final = (
     "one slot",
     "16 slots",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A goal with what was reached."""
-
-    goal: str
-    reached: str
-    is_met: bool
-
-    def __str__(self) -> str:
-        return f"{'met' if self.is_met else 'MISSED'}: {self.goal}: {self.reached}"
 
 
 def judge(worlds: Mapping[str, Results]) -> Iterator[Verdict]:

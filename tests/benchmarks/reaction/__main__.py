@@ -37,7 +37,7 @@ def main() -> int:
     Console().print(report.table(results))
     verdicts = list(goals.judge(results))
     for each in verdicts:
-        print(f"{'met' if each.is_met else 'MISSED'}: {each.goal}: {each.reached}")
+        print(each)
     if given.docs:
         told = f"{report.markdown(results)}\n![Bars from p50 to p99, by contender]({PICTURE})"
         sections.write(given.docs / "benchmarks.md", "reaction", told)

@@ -1,25 +1,16 @@
 """What the reaction must reach, and whether it does."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from tests.benchmarks.reaction.measuring import Found
+from tests.benchmarks.verdicts import Verdict
 
 OURS: Final = "agentscaler"
 _MANY: Final = 5000
 _FAST_SECONDS: Final = 2.0
 _COLD_SECONDS: Final = 10.0
 _USUAL: Final = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A goal with what was reached."""
-
-    goal: str
-    reached: str
-    is_met: bool
 
 
 def judge(results: Sequence[Found]) -> Iterator[Verdict]:

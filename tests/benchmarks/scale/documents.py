@@ -3,12 +3,12 @@
 Everything else of a document is written by people.
 """
 
-import re
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
 from typing import Final
 
+from tests.benchmarks import sections
 from tests.benchmarks.scale import report
 from tests.benchmarks.scale.goals import judge
 from tests.benchmarks.scale.rounds import Result
@@ -20,8 +20,8 @@ _ROOM: Final = 1.5
 
 def write(results: Sequence[Result], folder: Path = _DOCS) -> None:
     """Put the table into the page of benchmarks, and the sizing into that of operators."""
-    _put(folder / "benchmarks.md", "scale", measured(results))
-    _put(folder / "operating.md", "sizing", sizing(results))
+    sections.write(folder / "benchmarks.md", "scale", measured(results))
+    sections.write(folder / "operating.md", "sizing", sizing(results))
 
 
 def measured(results: Sequence[Result]) -> str:
@@ -48,12 +48,3 @@ def _sized(result: Result) -> Sequence[str]:
         f"{sum(result.requests_per_cycle.values()) / 15:.1f}",
         f"{ceil(max(result.cold_seconds, result.restart_seconds))} s",
     )
-
-
-def _put(file: Path, name: str, section: str) -> None:
-    begin, end = (f"<!-- {name}: {which} -->" for which in ("measured", "end"))
-    text = file.read_text()
-    marks = re.compile(f"{re.escape(begin)}.*{re.escape(end)}", re.DOTALL)
-    if not marks.search(text):
-        raise ValueError(f"{file} has no {begin} ... {end}")
-    file.write_text(marks.sub(lambda _: f"{begin}\n{section}\n{end}", text))

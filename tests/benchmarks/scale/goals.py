@@ -1,11 +1,11 @@
 """What ten thousand policies in one process may cost, and how costs may grow."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from math import log
 from typing import Final
 
 from tests.benchmarks.scale.rounds import Result
+from tests.benchmarks.verdicts import Verdict
 
 GOAL_SIZE: Final = 10_000
 _CORES: Final = 0.5
@@ -14,18 +14,6 @@ _MIB: Final = 300.0
 _START_SECONDS: Final = 60.0
 # By this factor at most each policy may be dearer at the largest size than at the one before.
 _GROWTH: Final = 1.15
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A goal with what was reached."""
-
-    goal: str
-    reached: str
-    is_met: bool
-
-    def __str__(self) -> str:
-        return f"{'met' if self.is_met else 'MISSED'}: {self.goal}: {self.reached}"
 
 
 def judge(results: Sequence[Result]) -> Iterator[Verdict]:

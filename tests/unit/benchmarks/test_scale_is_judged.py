@@ -121,13 +121,13 @@ def test_every_tenth_target_is_a_deployment_up_to_a_thousand() -> None:
 
 def test_documents_get_the_figures_between_the_marks(tmp_path: Path) -> None:
     for name, mark in (("benchmarks.md", "scale"), ("operating.md", "sizing")):
-        marks = f"<!-- {mark}: measured -->\nold\n<!-- {mark}: end -->"
+        marks = f"<!-- begin {mark} -->\nold\n<!-- end {mark} -->"
         (tmp_path / name).write_text(f"before\n{marks}\nafter\n")
     documents.write(ALL, tmp_path)
     documents.write(ALL, tmp_path)
     measured = (tmp_path / "benchmarks.md").read_text()
-    assert measured.startswith("before\n<!-- scale: measured -->\n| policies | 100 |")
-    assert measured.endswith("<!-- scale: end -->\nafter\n")
+    assert measured.startswith("before\n<!-- begin scale -->\n| policies | 100 |")
+    assert measured.endswith("<!-- end scale -->\nafter\n")
     assert "old" not in measured
     sized = (tmp_path / "operating.md").read_text().splitlines()
     assert "| 10,000 | 600m | 448Mi | 33.3 | 50 s |" in sized
@@ -135,5 +135,5 @@ def test_documents_get_the_figures_between_the_marks(tmp_path: Path) -> None:
 
 def test_document_without_marks_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "benchmarks.md").write_text("by hand")
-    with pytest.raises(ValueError, match="has no"):
+    with pytest.raises(ValueError, match="has no section"):
         documents.write(ALL, tmp_path)
