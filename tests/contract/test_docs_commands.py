@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from agentscaler.api import crd
+from agentscaler.api.structural import Schema
 from agentscaler.cli import group
 
 ROOT = Path(__file__).parents[2]
@@ -96,7 +97,7 @@ def test_fields_to_explain_exist(page: Path) -> None:
         assert in_schema(schema, path.split(".")), path
 
 
-def properties(node: dict[str, Any]) -> dict[str, Any]:
+def properties(node: Schema) -> dict[str, Any]:
     """Give the fields of an object, of what a list holds, or of no other."""
     found: dict[str, Any] = node.get("items", node).get("properties", {})
     return found

@@ -4,13 +4,14 @@ One text serves all: descriptions are what `kubectl explain` shows, rules are wh
 refuses, defaults are what it fills in.
 """
 
+from functools import cache
 from typing import Any, Final
 
 import yaml
 
 from agentscaler.api.policy import PolicySpec
 from agentscaler.api.status import PolicyStatus
-from agentscaler.api.structural import schema_of
+from agentscaler.api.structural import Schema, schema_of
 from agentscaler.conventions import GROUP, KIND, PLURAL, SHORT_NAME, SINGULAR, VERSION
 
 NAME: Final = f"{PLURAL}.{GROUP}"
@@ -79,8 +80,9 @@ def _column(name: str, kind: str, path: str, priority: int) -> dict[str, Any]:
     return {**column, "priority": priority} if priority else column
 
 
-def resource_schema() -> dict[str, Any]:
-    """Give the schema of the whole object."""
+@cache  # some 50 ms each time, and every manifest that is linted or replayed is held against it
+def resource_schema() -> Schema:
+    """Give the schema of the whole object; it is everybody's, not to be changed."""
     return {
         "description": "Says how a workload of LLM agents is scaled: on which numbers, between "
         "which bounds, how fast. Its status says what was decided and why.",

@@ -8,7 +8,6 @@ the metrics server and the clock are the caller's. Nothing is estimated or simpl
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from numbers import Integral, Real
 from typing import Final
 
@@ -18,7 +17,6 @@ from agentscaler.api import crd
 from agentscaler.api.misfits import misfits, without_nulls
 from agentscaler.api.policy import Policy, PolicySpec, PredictionMode, parse_spec
 from agentscaler.api.signals import SignalName
-from agentscaler.api.structural import Schema
 from agentscaler.decide import engine, work
 from agentscaler.decide.decision import Decision, Direction, Memory, carried_out
 from agentscaler.decide.leadtime import LeadTime
@@ -203,7 +201,8 @@ def _policy(spec: Mapping[str, object]) -> Policy:
             f"spec is {type(spec).__name__}: give the spec of a policy as a mapping, such as "
             '{"scaleTargetRef": {"name": "agent"}}'
         )
-    if found := tuple(map(str, misfits(spec, _schema(), ("spec",)))):
+    schema = crd.resource_schema()["properties"]["spec"]
+    if found := tuple(map(str, misfits(spec, schema, ("spec",)))):
         raise InvalidPolicyError(found)
     parsed = parse_spec(without_nulls(spec))
     return Policy(
@@ -214,12 +213,6 @@ def _policy(spec: Mapping[str, object]) -> Policy:
         created=_EPOCH,
         spec=parsed.model_copy(update={"drain": None}),  # which pod goes is the simulator's matter
     )
-
-
-@cache
-def _schema() -> Schema:
-    schema: Schema = crd.resource_schema()["properties"]["spec"]
-    return schema
 
 
 def _foresight(spec: PolicySpec) -> Foresight | None:

@@ -6,8 +6,9 @@ from agentscaler.api import crd
 
 
 def test_text_and_object_say_the_same() -> None:
-    assert yaml.safe_load(crd.render()) == crd.definition()
-    assert crd.render().startswith("# Made by `make crds`")
+    text = crd.render()
+    assert yaml.safe_load(text) == crd.definition()
+    assert text.startswith("# Made by `make crds`")
 
 
 def test_version_is_served_with_its_status_apart() -> None:

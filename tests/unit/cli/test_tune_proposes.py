@@ -16,7 +16,7 @@ metadata: {name: research, namespace: agents}
 spec:
   scaleTargetRef: {name: research}
   maxReplicas: MOST
-  pollingInterval: 60s
+  pollingInterval: 120s
 """
 
 
