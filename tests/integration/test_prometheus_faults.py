@@ -1,6 +1,7 @@
 """Every way in which something that should be Prometheus fails, and what we make of it."""
 
 import asyncio
+import contextlib
 import gzip
 import socket
 import time
@@ -20,7 +21,12 @@ from agentscaler.errors import (
     SourceUnavailableError,
 )
 from agentscaler.observe import answers
-from agentscaler.observe.failures import HeavyQueryError, SlowQueryError, missing_of
+from agentscaler.observe.failures import (
+    HeavyQueryError,
+    SlowQueryError,
+    UnreachableError,
+    missing_of,
+)
 from agentscaler.observe.prometheus import Answer, Caller, Prometheus
 from agentscaler.observe.transport import TooLargeError
 from tests.fakes.faulty_prometheus import Request, serving
@@ -67,6 +73,53 @@ async def test_refused_port_is_said_at_once(closed_port: int) -> None:
     with pytest.raises(SourceUnavailableError, match=r"cannot be reached: Connection refused"):
         await ask(f"http://127.0.0.1:{closed_port}")
     assert time.monotonic() - began < 1, "it was tried again"
+
+
+@pytest.fixture
+def full_port() -> Iterator[int]:
+    """Give a port where no connection is refused and none is taken, as at an address of nobody."""
+    with contextlib.ExitStack() as held:
+        listening = held.enter_context(socket.socket())
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(3):  # more than it keeps for its owner, who never asks for them
+            waiting = held.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listening.getsockname())
+        yield listening.getsockname()[1]
+
+
+async def test_address_that_takes_no_connection_is_not_waited_for_like_an_answer(
+    full_port: int,
+) -> None:
+    began = time.monotonic()
+    with pytest.raises(SourceUnavailableError, match=r"cannot be reached: it takes no connection"):
+        await ask(f"http://127.0.0.1:{full_port}", seconds=20)
+    assert time.monotonic() - began < 5  # 3 s; an answer may take 6 s
+
+
+async def test_dead_server_takes_a_pass_no_longer_than_one_connection(full_port: int) -> None:
+    """Five times as many questions as threads: those that wait for one are not tried."""
+    prometheus = Prometheus(f"http://127.0.0.1:{full_port}", CLOCK, workers=2)
+    began = CLOCK.monotonic()
+    caller = Caller(began + 20)
+    asked = [prometheus.instant("up", caller, NOON, answers.number_of) for _ in range(10)]
+    got = await asyncio.gather(*asked, return_exceptions=True)
+    assert {type(each) for each in got} == {UnreachableError}
+    assert CLOCK.monotonic() - began < 5
+    prometheus.close()
+
+
+async def test_server_that_is_back_is_asked_again() -> None:
+    with socket.socket() as port:
+        port.bind(("127.0.0.1", 0))
+        prometheus = Prometheus(f"http://127.0.0.1:{port.getsockname()[1]}", CLOCK)
+        with pytest.raises(UnreachableError):
+            await prometheus.instant("up", Caller(CLOCK.monotonic() + 5), NOON, answers.number_of)
+        port.listen()  # it takes the connection, and says nothing
+        with pytest.raises(SourceTimeoutError):
+            await prometheus.instant("up", Caller(CLOCK.monotonic() + 0.5), NOON, answers.number_of)
+        prometheus.close()
 
 
 async def test_unknown_host_is_said() -> None:

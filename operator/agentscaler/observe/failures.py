@@ -43,6 +43,10 @@ _BROKEN: Final = (
 _SHAPELESS: Final = (KeyError, IndexError, TypeError, AttributeError, ValueError, RecursionError)
 
 
+class UnreachableError(SourceUnavailableError):
+    """No connection came about: it is about the server, whatever is asked."""
+
+
 class SlowQueryError(SourceTimeoutError):
     """The server gave the query up: not the server but the query is slow."""
 
@@ -75,6 +79,8 @@ def our_words(host: str, exchange: Exchange) -> Iterator[None]:
     except requests.TooManyRedirects as exc:
         where = exchange.headers.get("Location", "another address")
         raise BadResponseError(f"{host} redirects to {where}: redirects are not followed") from exc
+    except requests.ConnectTimeout as exc:
+        raise UnreachableError(f"{host} cannot be reached: it takes no connection") from exc
     except (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError) as exc:
         raise SourceTimeoutError(f"{host} did not answer in time") from exc
     except requests.exceptions.InvalidHeader:
@@ -85,7 +91,8 @@ def our_words(host: str, exchange: Exchange) -> Iterator[None]:
             f"{host} answers, but not as Prometheus: {_start(exchange)}"
         ) from exc
     except (requests.RequestException, OSError) as exc:
-        raise SourceUnavailableError(f"{host} cannot be reached: {_cause(exc)}") from exc
+        kind = UnreachableError if _has_no_connection(exc) else SourceUnavailableError
+        raise kind(f"{host} cannot be reached: {_cause(exc)}") from exc
     except _SHAPELESS as exc:
         raise BadResponseError(f"{host} answers, but with no Prometheus result") from exc
     finally:
@@ -128,6 +135,11 @@ def _said(body: bytes) -> str:
 def _start(exchange: Exchange) -> str:
     start = " ".join(exchange.body[:60].decode(errors="replace").split())
     return repr(start) if start else "it broke off"
+
+
+def _has_no_connection(error: Exception) -> bool:
+    outer = error.args[0] if error.args else None
+    return isinstance(getattr(outer, "reason", None), urllib3.exceptions.NewConnectionError)
 
 
 def _cause(error: BaseException) -> str:

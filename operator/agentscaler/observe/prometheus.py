@@ -2,10 +2,13 @@
 
 The client library is synchronous, so it runs on threads: a small pool for each server, so that one
 that hangs takes no thread from another. A question that is not answered by its deadline is given
-up, and its thread counted until it comes back.
+up, and its thread counted until it comes back. Once no connection came about, those that waited for
+a thread meanwhile are not tried: a kernel refuses a peer once a second, and they would use up the
+time of a pass that other servers share.
 """
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,7 +22,7 @@ from prometheus_api_client import PrometheusConnect
 from agentscaler.clock import Clock
 from agentscaler.errors import SourceTimeoutError, SourceUnavailableError
 from agentscaler.observe.credentials import ANONYMOUS, Credentials
-from agentscaler.observe.failures import our_words, warning_in
+from agentscaler.observe.failures import UnreachableError, our_words, warning_in
 from agentscaler.observe.timelines import Span
 from agentscaler.observe.transport import (
     MOST_BYTES,
@@ -92,6 +95,7 @@ class Prometheus:
         self.host = _host_of(self.address)
         self.asked = 0
         self._given_up: list[Future[Any]] = []
+        self._unreachable = -math.inf, ""
         self._clock = clock
         self._guarded = guarded
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="prometheus")
@@ -147,7 +151,7 @@ class Prometheus:
     ) -> Answer[T]:
         """Run a question on a thread, and give it up at the caller's deadline."""
         self.asked += 1
-        work = self._pool.submit(self._put, caller, ask, read)
+        work = self._pool.submit(self._put, caller, self._clock.monotonic(), ask, read)
         waiting = asyncio.wrap_future(work)
         waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
         left = caller.until - self._clock.monotonic()
@@ -168,18 +172,26 @@ class Prometheus:
     def _put(
         self,
         caller: Caller,
+        since: float,
         ask: Callable[[PrometheusConnect, float], Any],
         read: Callable[[list[Any]], T],
     ) -> Answer[T]:
-        """Put a question on this thread."""
+        """Put a question on this thread, for which it has waited `since` then."""
+        seen, words = self._unreachable
+        if seen >= since:
+            raise UnreachableError(words)
         timeout = min(caller.patience, caller.until - self._clock.monotonic())
         if timeout <= 0:
             raise SourceTimeoutError(f"{self.host} had no time left to be asked")
         client = self._client(caller.credentials)
         client.exchange.most_bytes = caller.most_bytes
-        with our_words(self.host, client.exchange):
-            content = read(ask(client.connect, timeout))
-            return Answer(content, warning_in(client.exchange.body))
+        try:
+            with our_words(self.host, client.exchange):
+                content = read(ask(client.connect, timeout))
+                return Answer(content, warning_in(client.exchange.body))
+        except UnreachableError as exc:
+            self._unreachable = self._clock.monotonic(), str(exc)
+            raise
 
     def _client(self, credentials: Credentials) -> _Client:
         clients = self._threads.clients

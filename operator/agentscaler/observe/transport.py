@@ -18,6 +18,8 @@ from agentscaler.observe.peers import POOLS
 TENANT_HEADER: Final = "X-Scope-OrgID"
 NO_RETRY: Final = Retry(total=0)  # the next pass is the retry; Retry-After could hold us for hours
 MOST_BYTES: Final = 64 * 1024 * 1024
+# Who is there takes a connection within milliseconds; it is the answer that may need time.
+CONNECT_SECONDS: Final = 3.0
 _TOKEN_SECONDS: Final = 60.0
 _CHUNK_BYTES: Final = 256 * 1024
 
@@ -119,7 +121,9 @@ class BoundedAdapter(HTTPAdapter):
     def send(
         self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
     ) -> requests.Response:
-        ends = self._clock.monotonic() + kwargs["timeout"]
+        seconds = kwargs["timeout"]
+        ends = self._clock.monotonic() + seconds
+        kwargs["timeout"] = min(CONNECT_SECONDS, seconds), seconds
         response = super().send(request, *args, **kwargs)
         try:
             body = self._take_in(response, ends)
