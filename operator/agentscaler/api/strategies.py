@@ -46,7 +46,8 @@ class DemandDown(Model):
     cooldown: Duration = Field(
         timedelta(seconds=300),
         description="The fleet shrinks only to the highest need of this much past time, so that a "
-        "short lull removes nothing.",
+        "short lull removes nothing. A small scale-down that was undone within twice this time is "
+        "not repeated for as long.",
     )
     max_step: ReplicaStep = Field(
         Step(ratio=0.25),

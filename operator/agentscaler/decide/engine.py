@@ -41,6 +41,7 @@ NEED: Final[tuple[Stage, ...]] = (
     phantoms.tell,
 )
 LIMITS: Final[tuple[Stage, ...]] = (
+    pacing.damp,
     pacing.stabilize,
     pacing.cool_down,
     pacing.limit_step,

@@ -1,4 +1,4 @@
-"""How fast the count may move: stabilization, cooldowns, steps."""
+"""How fast the count may move: damping, stabilization, cooldowns, steps."""
 
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -13,6 +13,29 @@ _DEFAULT = Demand()
 # The clocks of two machines that lead in turn may differ by this much.
 _SKEW = timedelta(minutes=1)
 _HEIGHT = attrgetter("replicas", "at")
+_SMALL = 0.1  # of the fleet, at least one replica: a shrink that saves little
+
+
+def damp(wanted: int, policy: PolicySpec, seen: Snapshot, memory: Memory) -> Step | None:
+    """Repeat no small shrink that was undone within two cooldowns, until as much has passed."""
+    current = seen.replicas.current
+    pace = _demand_pace(policy)
+    if pace is None or not 0 < current - wanted <= max(1, current * _SMALL):
+        return None
+    up, down, patience = memory.last_up, memory.last_down, 2 * pace.scale_down.cooldown
+    if up is None or down is None or not timedelta(0) < up - down < patience:
+        return None
+    until = _cooling(up, patience, seen.now)
+    if until is None:
+        return None
+    return Step(
+        "damping",
+        wanted,
+        current,
+        "Stabilizing",
+        f"the last scale-down was undone after {format_duration(up - down)}",
+        hint=f"falls from {format_time(until)} on, unless the need rises again",
+    )
 
 
 def stabilize(wanted: int, policy: PolicySpec, seen: Snapshot, memory: Memory) -> Step | None:

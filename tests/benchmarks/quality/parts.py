@@ -67,6 +67,7 @@ PARTS: Final = (
     Part("without learning the reserve", forgotten={"reserve": 0.0}),
     Part("without waits: queueing theory", hidden=frozenset({"waitSeconds"})),
     Part("without the window", {"demand": {"scaleDown": {"cooldown": "0s"}}}),
+    Part("without damping", forgotten={"last_down": None}),
     Part("without steps", {"demand": _ALL_AT_ONCE}),
     Part("with a spare replica", {"demand": {"spare": 1}}),
     Part("without the forecast", {"prediction": {"mode": "Off"}}),

@@ -1,5 +1,6 @@
 """Stabilization, cooldowns and steps of the demand strategy, as a story over time."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from agentscaler.decide.decision import Advice, Memory, carried_out
 from agentscaler.decide.engine import decide
-from tests.unit.decide.worlds import MINUTE, NOON, OLD, SECOND, policy, seen
+from tests.unit.decide.worlds import MINUTE, NOON, OLD, SECOND, policy, seen, threshold
 
 EAGER = {"scaleUp": {"maxStep": 100}, "scaleDown": {"maxStep": 100}}
 
@@ -42,6 +43,61 @@ def test_restart_holds_for_a_whole_window() -> None:
     later = decide(spec, seen(NOON + 4 * MINUTE, replicas=8), first.memory)
     freed = decide(spec, seen(NOON + 5 * MINUTE, replicas=8), later.memory)
     assert (first.replicas, later.replicas, freed.replicas) == (8, 8, 1)
+
+
+REGRET = Memory(
+    since=NOON - 60 * MINUTE,
+    last_down=NOON - 8 * MINUTE,
+    last_up=NOON - 5 * MINUTE,
+    slots_per_replica=4.0,
+    ready=5,
+    reserve=0.0,
+)
+"""The last scale-down was undone after three minutes, five minutes ago."""
+
+
+def test_small_shrink_that_was_undone_is_not_repeated_for_two_cooldowns() -> None:
+    busy: dict[str, Any] = {"replicas": 5, "active_requests": 16.0}
+    held = decide(policy(), seen(**busy), REGRET)
+    freed = decide(policy(), seen(NOON + 5 * MINUTE, **busy), REGRET)
+    assert (held.replicas, held.reason, freed.replicas) == (5, "Stabilizing", 4)
+    assert "the last scale-down was undone after 3m" in held.message
+    assert held.hint == "falls from 12:05:00 on, unless the need rises again"
+
+
+@pytest.mark.parametrize(
+    ("replicas", "active", "left"),
+    [(5, 12.0, 3), (20, 72.0, 20), (20, 68.0, 17), (5, 20.0, 5)],
+    ids=["two of five", "a tenth", "more than a tenth", "none"],
+)
+def test_only_small_shrinks_are_damped(replicas: int, active: float, left: int) -> None:
+    spec = policy(demand=EAGER, maxReplicas=100)
+    memory = replace(REGRET, ready=replicas)
+    assert decide(spec, seen(replicas=replicas, active_requests=active), memory).replicas == left
+
+
+@pytest.mark.parametrize(
+    "past",
+    [
+        {"last_down": None},
+        {"last_up": None},
+        {"last_down": NOON - 15 * MINUTE},
+        {"last_down": NOON - 4 * MINUTE},
+        {"last_down": REGRET.last_up},
+        {"last_up": NOON + 5 * MINUTE, "last_down": NOON + 2 * MINUTE},
+    ],
+    ids=["never shrunk", "never grown", "undone late", "shrunk since", "at once", "clock set back"],
+)
+def test_shrink_that_was_not_undone_is_free(past: dict[str, Any]) -> None:
+    memory = replace(REGRET, **past)
+    assert decide(policy(), seen(replicas=5, active_requests=16.0), memory).replicas == 4
+
+
+def test_thresholds_are_not_damped() -> None:
+    memory = replace(REGRET, last_down=NOON - 12 * MINUTE)
+    spec = threshold(scaleDown={"utilization": "90%"})
+    calm = seen(replicas=5, active_requests=1.0)
+    assert decide(spec, calm, memory).replicas == 4
 
 
 def test_growth_is_limited_to_the_step() -> None:
