@@ -7,7 +7,7 @@ counted from before its last successful request, which is earlier than anybody e
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
@@ -66,14 +66,16 @@ class Elector:
         Raises LeadershipLostError once the right to write is lost: the process has to end, for
         what it holds in memory is no longer the truth.
         """
-        while not await self._seek():
-            await self._clock.sleep(self._terms.seek_every.total_seconds() * _jitter())
-        working = asyncio.ensure_future(work())
         try:
-            await self._keep(working)
+            while not await self._seek():
+                await self._clock.sleep(self._terms.seek_every.total_seconds() * _jitter())
+            working = asyncio.ensure_future(work())
+            try:
+                await self._keep(working)
+            finally:
+                working.cancel()
+                await asyncio.wait({working})
         finally:
-            working.cancel()
-            await asyncio.wait({working})
             await self._release()
 
     async def _keep(self, working: "asyncio.Future[None]") -> None:
@@ -96,11 +98,14 @@ class Elector:
             found = await self._within(self._read())
             if found is not None and not self._is_free(found):
                 return False
-            self._lease = await self._within(self._write(self._claim(found)))
+            await _to_the_end(self._take(found, before))
         except (ClusterError, TimeoutError):
             return False
-        self._prolong(before)
         return True
+
+    async def _take(self, found: Lease | None, before: float) -> None:
+        self._lease = await self._within(self._write(self._claim(found)))
+        self._prolong(before)
 
     async def _renew(self) -> bool:
         """Try once to stay the holder."""
@@ -162,6 +167,16 @@ class Elector:
         # Not wait_for: before Python 3.12 it loses a cancellation that meets the answer.
         async with asyncio.timeout(self._terms.request_timeout.total_seconds()):
             return await request
+
+
+async def _to_the_end(request: Coroutine[None, None, None]) -> None:
+    """Let a request end before a cancellation is passed on: it may have done what it asks for."""
+    asked = asyncio.create_task(request)
+    try:
+        await asyncio.shield(asked)
+    except asyncio.CancelledError:
+        await asyncio.gather(asked, return_exceptions=True)
+        raise
 
 
 def _jitter() -> float:

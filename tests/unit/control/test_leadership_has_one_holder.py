@@ -97,6 +97,45 @@ async def test_work_that_ends_gives_the_lease_back_at_once() -> None:
     assert (shelf.lease.holder, shelf.lease.transitions) == ("two", 1)
 
 
+async def test_stopped_while_it_claims_gives_back_what_it_may_have_got() -> None:
+    shelf, clock = Shelf(), HandClock()
+    claiming, answered = asyncio.Event(), asyncio.Event()
+
+    async def slowly(lease: Lease) -> Lease:
+        claiming.set()
+        written = await shelf.write(lease)
+        await answered.wait()
+        return written
+
+    one = Elector("one", shelf.read, slowly, clock=clock, terms=FAST)
+    task = asyncio.create_task(one.lead(until_cancelled))
+    await claiming.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    answered.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (shelf.writes, one.may_write()) == (["one", ""], False)
+
+
+async def test_stopped_while_its_claim_fails_ends_all_the_same() -> None:
+    shelf, clock = Shelf(), HandClock()
+    claiming = asyncio.Event()
+
+    async def hanging(lease: Lease) -> Lease:
+        claiming.set()
+        await asyncio.sleep(3600)
+        return lease
+
+    task = asyncio.create_task(
+        Elector("one", shelf.read, hanging, clock=clock, terms=FAST).lead(until_cancelled)
+    )
+    await claiming.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
 async def test_dead_holder_is_replaced_only_after_a_whole_duration_of_our_own_time() -> None:
     shelf, clock = Shelf(), HandClock()
     await elector("dead", shelf, clock)._seek()
