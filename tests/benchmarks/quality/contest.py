@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
-from math import ceil
+from math import ceil, sqrt
 from typing import Any, Final
 
 import numpy as np
@@ -23,9 +23,9 @@ USUAL_SHARE: Final = 0.7
 OURS: Final = "agentscaler"
 DEFAULTS: Final = "defaults"
 _SHARES: Final = (0.3, 2.0)
-_LATE: Final = (0.001, 0.05)
+_LATE: Final = (0.001, 0.3)
 _HALVINGS: Final = 6
-_WINDOWS: Final = ("120s", "180s", "300s")
+_WINDOWS: Final = ("60s", "120s", "180s", "300s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +143,11 @@ class Contest:
     def _leanest(
         self, algorithm: str, make: Callable[[float], Scaler], span: tuple[float, float]
     ) -> Result:
-        """Halve a span of settings, the leaner the higher; the lowest if none reaches the goal."""
+        """Halve a span of ratios, the leaner the higher; the lowest if none reaches the goal."""
         low, high = span
         best: Result | None = None
         for _ in range(_HALVINGS):
-            setting = (low + high) / 2
+            setting = sqrt(low * high)
             result = self._result(algorithm, "tuned", self.run(make(setting)), setting)
             if result.attainment is not None and result.attainment >= GOAL:
                 best, low = result, setting
