@@ -25,6 +25,11 @@ structlog.configure(
 )
 
 
+# What is imported stays until the end: no search for garbage meanwhile, and none in it later.
+gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """Leave out of each search for garbage what was imported: it stays until the end."""
+    """Begin to search for garbage, in what the tests make."""
     gc.freeze()
+    gc.enable()

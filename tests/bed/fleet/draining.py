@@ -11,7 +11,8 @@ from tests.bed.fleet.pods import LOST
 LOOK_SECONDS = 0.5
 
 
-async def let_go(pods: client.CoreV1Api, playing: Playing) -> None:
+# In quotes: the real thing imports all models of Kubernetes, a second of processor time.
+async def let_go(pods: "client.CoreV1Api", playing: Playing) -> None:
     """Remove deleted pods without further delay once they are idle, for ever."""
     while True:
         for namespace, pod in playing.drained():
