@@ -48,17 +48,17 @@ def test_geometric_mean_is_that_of_ratios() -> None:
 
 
 def test_contest_scores_a_fixed_fleet_by_hand() -> None:
-    at = np.arange(0.0, 7200.0, 1.0)  # ten slots busy, exactly
-    past = Past(0.0, 7200.0, at, np.full(len(at), 10.0), slots=4, start_up=30.0)
+    at = np.arange(0.0, 3600.0, 1.0)  # ten slots busy, exactly
+    past = Past(0.0, 3600.0, at, np.full(len(at), 10.0), slots=4, start_up=30.0)
     contest = Contest(past, World())
     assert contest.most == 5  # twice 2.5 replicas
     peak, least = contest.fixed()
-    assert peak.replica_hours == pytest.approx(5 * 6600 / 3600, rel=0.01)
-    assert least.replica_hours == pytest.approx(3 * 6600 / 3600, rel=0.01)
+    assert peak.replica_hours == pytest.approx(5 * 3000 / 3600, rel=0.01)
+    assert least.replica_hours == pytest.approx(3 * 3000 / 3600, rel=0.01)
     assert (least.attainment, least.flaps) == (1.0, 0)
     oracle, floor = contest.yardsticks()
     assert oracle.cost == 1.0
-    assert floor.replica_hours == pytest.approx(2.5 * 6600 / 3600, rel=0.01)
+    assert floor.replica_hours == pytest.approx(2.5 * 3000 / 3600, rel=0.01)
     assert least.cost == pytest.approx(1.0, rel=0.01)
 
 

@@ -229,13 +229,13 @@ async def test_policies_of_one_shape_are_asked_together_and_others_apart() -> No
     past = Past()
     forecasts = made(past)
     for number in range(250):
-        forecasts.follow(observing(f"p{number}", season="5m", history="1d"))
+        forecasts.follow(observing(f"p{number}", season="2m", history="1d"))
     forecasts.follow(observing("odd", season="10m"))
     async with filling(forecasts):
         await until(lambda: len(past.asked) == 3)
     assert [len(keys) for keys, _, _ in past.asked] == [200, 50, 1]
     # Eight seasons are enough, and no bucket is shorter than a poll.
-    assert past.asked[0][1:] == (40 * MINUTE, timedelta(seconds=15))
+    assert past.asked[0][1:] == (16 * MINUTE, timedelta(seconds=15))
 
 
 async def test_history_that_cannot_be_had_is_tried_five_times() -> None:

@@ -14,8 +14,8 @@ SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-SHORT = timedelta(minutes=4)
-"""A season of 240 buckets of a second, so that days pass quickly."""
+SHORT = timedelta(minutes=2)
+"""A season of 120 buckets of a second, so that days pass quickly."""
 NAN = float("nan")
 
 samples = st.one_of(st.floats(0, 1e6), st.sampled_from([0.0, NAN, 1e300, 5e-324]))

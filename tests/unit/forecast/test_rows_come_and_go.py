@@ -94,7 +94,7 @@ def test_history_older_than_memory_is_not_worked_in() -> None:
     bank = Bank()
     row = bank.add(season=SHORT, polling=SECOND)
     bank.observe(MIDNIGHT, [], [])
-    bank.backfill([row], [MIDNIGHT.timestamp() - 10 * 240], [[5.0]], now=MIDNIGHT)
+    bank.backfill([row], [(MIDNIGHT - 10 * SHORT).timestamp()], [[5.0]], now=MIDNIGHT)
     assert bank.outlook(row, MIDNIGHT, SECOND).message == "no sample yet"
 
 
@@ -127,27 +127,27 @@ def test_rows_of_several_rhythms_and_methods_live_side_by_side() -> None:
 def test_calendar_does_not_break_the_season(start: datetime) -> None:
     """A load that follows UTC is forecast alike on every day; a local clock only names moments."""
     bank = Bank()
-    row = bank.add(polling=15 * MINUTE)
+    row = bank.add(polling=30 * MINUTE)
     days = 4
-    times = start.timestamp() + 900.0 * np.arange(days * 96)
+    times = start.timestamp() + 1800.0 * np.arange(days * 48)
     now = (start + days * DAY).astimezone(ZoneInfo("Europe/Berlin"))
     bank.observe(now, [], [])
-    bank.backfill([row], times, [wave(days * 96, 96)], now=now)
+    bank.backfill([row], times, [wave(days * 48, 48)], now=now)
     told = bank.outlook(row, now, HOUR)
-    assert told.expected == pytest.approx(wave(96, 96)[4], rel=0.05)
+    assert told.expected == pytest.approx(wave(48, 48)[2], rel=0.05)
 
 
 def test_load_on_a_local_clock_is_found_again_a_day_after_the_clocks_changed() -> None:
     """An hour of shift: wrong by it on the first day, right again on the second."""
     bank = Bank()
-    row = bank.add(polling=15 * MINUTE)
-    before, after = wave(4 * 96, 96), wave(3 * 96, 96)
-    loads = np.concatenate((before, after[4 : 4 + 2 * 96]))
-    times = MIDNIGHT.timestamp() + 900.0 * np.arange(len(loads))
+    row = bank.add(polling=30 * MINUTE)
+    before, after = wave(4 * 48, 48), wave(3 * 48, 48)
+    loads = np.concatenate((before, after[2 : 2 + 2 * 48]))
+    times = MIDNIGHT.timestamp() + 1800.0 * np.arange(len(loads))
     now = MIDNIGHT + 6 * DAY
     bank.observe(now, [], [])
     bank.backfill([row], times, [loads], now=now)
-    assert bank.outlook(row, now, HOUR).expected == pytest.approx(after[8], rel=0.05)
+    assert bank.outlook(row, now, HOUR).expected == pytest.approx(after[4], rel=0.05)
 
 
 @pytest.mark.parametrize("season", [DAY, HOUR, 3 * MINUTE, 30 * DAY])

@@ -17,7 +17,7 @@ from agentscaler.gateway.routing.rendezvous import first, ranked
 from agentscaler.gateway.routing.sharding import Sharded, owner_of, shard_of
 from tests.unit.gateway.fleets import Seen, drawn_at, keys, seen_of
 
-SESSIONS = [text_key(f"session-{number}") for number in range(2000)]
+SESSIONS = [text_key(f"session-{number}") for number in range(1000)]
 STABLE: dict[str, Rule] = {
     "hash": ConsistentHash(load_factor=1000),
     "affinity": Affinity(Capacity()),
