@@ -52,7 +52,10 @@ class Minute(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a scaler did. `waits` are the seconds before work began: p50, p95 and p99."""
+    """How a scaler did. `waits` are the seconds before work began: p50, p95 and p99.
+
+    `response` is the mean of the seconds from arrival to end, the first minutes included.
+    """
 
     requests: int
     attainment: float
@@ -61,6 +64,7 @@ class Outcome:
     scalings: int
     flaps: int
     moments: tuple[Moment, ...]
+    response: float
 
     def worst(self, most: int = 5) -> list[Minute]:
         """Give the minutes with most late requests, in the order of time."""
@@ -184,6 +188,7 @@ class Replay:
             scalings=len(scalings),
             flaps=_flaps(scalings),
             moments=tuple(scored),
+            response=plant.tally.duration_histogram.mean,
         )
 
 

@@ -27,6 +27,11 @@ class Histogram:
         self.counts[bisect_left(BOUNDS, seconds)] += 1
         self.total += seconds
 
+    @property
+    def mean(self) -> float:
+        """Mean of what was observed, in seconds; 0 when nothing was."""
+        return self.total / count if (count := sum(self.counts)) else 0.0
+
     def since(self, mark: "Histogram") -> "Histogram":
         """Give what was observed after `mark`."""
         counts = [now - then for now, then in zip(self.counts, mark.counts, strict=True)]

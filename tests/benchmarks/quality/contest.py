@@ -11,7 +11,7 @@ import numpy as np
 
 from agentscaler.simulate.past import Past
 from agentscaler.simulate.pilot import Pilot
-from agentscaler.simulate.replay import UNSCORED, Moment, Outcome, Replay
+from agentscaler.simulate.replay import UNSCORED, Moment, Outcome, Replay, Terms
 from agentscaler.simulate.scalers import Fixed, Piloted, Scaler
 from tests.benchmarks.quality import oracle
 from tests.benchmarks.quality.parts import PARTS
@@ -33,7 +33,9 @@ class Result:
     """How one did; `cost` is a multiple of the oracle's replica-hours.
 
     `wasted` is what was paid beyond the fleet that the provider can keep busy, as a share of the
-    rest; None where the provider has no limit. Yardsticks have no attainment of their own.
+    rest, and `dearer` how much more was paid than without the limit; None where the provider has
+    none. `response` is the mean of the seconds from arrival to end. Yardsticks have no attainment
+    and no responses of their own.
     """
 
     algorithm: str
@@ -46,6 +48,8 @@ class Result:
     setting: float | None = None
     wasted: float | None = None
     window: str = ""
+    dearer: float | None = None
+    response: float | None = None
 
     @property
     def name(self) -> str:
@@ -67,7 +71,11 @@ class Contest:
     def ours(self, further: dict[str, Any]) -> Result:
         """Let the production decision run with its defaults, but for what is given."""
         variant = DEFAULTS if not further else "as given"
-        return self._result(OURS, variant, self.run(self._piloted(further)))
+        result = self._result(OURS, variant, self.run(self._piloted(further)))
+        if self.world.most_calls is None:
+            return result
+        free = self.run(self._piloted(further), replace(self.world, most_calls=None).terms())
+        return replace(result, dearer=result.replica_hours / free.replica_hours - 1)
 
     def peers(self, shares: Sequence[float]) -> Iterator[Result]:
         """Let the others run with each setting."""
@@ -121,10 +129,10 @@ class Contest:
                 low = size + 1
         yield self._result("static", "least", self.run(Fixed(high)))
 
-    def run(self, scaler: Scaler) -> Outcome:
-        """Let one go through the past."""
+    def run(self, scaler: Scaler, terms: Terms | None = None) -> Outcome:
+        """Let one go through the past, on the terms of the world if no others are given."""
         first = max(1, ceil(self._busy[: int(UNSCORED // 60)].mean() / USUAL_SHARE))
-        replay = Replay(self.past, self.world.terms(), replicas=first)
+        replay = Replay(self.past, terms or self.world.terms(), replicas=first)
         return replay.run(self.world.between(scaler))
 
     def _piloted(self, further: dict[str, Any]) -> Scaler:
@@ -169,6 +177,7 @@ class Contest:
             outcome.flaps,
             setting,
             None if useful is None else wasted(outcome.moments, useful),
+            response=outcome.response,
         )
 
 

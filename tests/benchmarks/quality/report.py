@@ -49,6 +49,8 @@ def _cell(result: Result) -> str:
         told += f" ({', '.join(filter(None, [f'{result.setting:.3g}', result.window]))})"
     if result.wasted is not None:
         told += f", {result.wasted:.0%} for nothing"
+    if result.dearer is not None and result.response is not None:
+        told += f" ({result.dearer:+.0%} by the limit, responses of {result.response:.1f} s)"
     return told
 
 

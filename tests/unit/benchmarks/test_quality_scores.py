@@ -56,10 +56,24 @@ def test_contest_scores_a_fixed_fleet_by_hand() -> None:
     assert peak.replica_hours == pytest.approx(5 * 3000 / 3600, rel=0.01)
     assert least.replica_hours == pytest.approx(3 * 3000 / 3600, rel=0.01)
     assert (least.attainment, least.flaps) == (1.0, 0)
+    assert least.response == pytest.approx(10.0)
     oracle, floor = contest.yardsticks()
     assert oracle.cost == 1.0
     assert floor.replica_hours == pytest.approx(2.5 * 3000 / 3600, rel=0.01)
     assert least.cost == pytest.approx(1.0, rel=0.01)
+
+
+def test_limit_of_a_provider_is_charged_with_what_it_adds() -> None:
+    at = np.arange(0.0, 2400.0, 1.0)  # ten slots busy, that is eight calls
+    past = Past(0.0, 2400.0, at, np.full(len(at), 10.0), slots=4, start_up=30.0)
+    ample, scarce, none = (
+        Contest(past, World(most_calls=calls)).ours({}) for calls in (8.0, 4.0, None)
+    )
+    assert (ample.dearer, none.dearer) == (0.0, None)
+    assert ample.response == none.response == pytest.approx(10.0, abs=0.5)
+    assert scarce.dearer == pytest.approx(scarce.replica_hours / none.replica_hours - 1)
+    assert scarce.replica_hours > 1.3 * none.replica_hours
+    assert (scarce.response or 0.0) > 60.0
 
 
 def test_tuned_autoscaler_is_the_leanest_that_reaches_the_goal() -> None:
@@ -101,6 +115,12 @@ def test_table_leaves_a_cell_empty_where_a_line_has_no_result() -> None:
     told = report.markdown("usual", {"a": [ours(0.995, 1.1), hpa(4)], "b": [ours(1.0, 1.3)]})
     assert "| agentscaler, defaults | 1.10 at 99.5% | 1.30 at 100.0% | 1.20 | 0 | 0 |" in told
     assert "| HPA on utilization, 70% | 1.50 at 100.0% |  | 1.50 | 99 | 4 |" in told
+
+
+def test_table_tells_what_a_limit_adds_and_how_long_responses_take() -> None:
+    limited = ours(0.9, 1.6, wasted=0.63, dearer=0.4, response=22.5)
+    told = report.markdown("16 LLM calls at most", {"a": [limited]})
+    assert "1.60 at 90.0%, 63% for nothing (+40% by the limit, responses of 22.5 s)" in told
 
 
 def test_chart_has_a_line_for_each_algorithm() -> None:

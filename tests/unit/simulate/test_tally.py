@@ -18,6 +18,8 @@ def test_histogram_counts_each_observation_once_and_cumulates(observed: list[flo
     for bound, count in pairs:
         assert count == sum(seconds <= bound for seconds in observed)
     assert math.isclose(histogram.total, sum(observed), abs_tol=1e-9)
+    mean = sum(observed) / len(observed) if observed else 0.0
+    assert math.isclose(histogram.mean, mean, abs_tol=1e-9)
 
 
 def test_quantiles_are_waits_that_occurred() -> None:
