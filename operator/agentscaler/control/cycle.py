@@ -31,9 +31,9 @@ from agentscaler.errors import ClusterError, ConflictError
 from agentscaler.forecast import rows
 from agentscaler.observe.observer import Observer
 from agentscaler.observe.readings import Readings
-from agentscaler.report import candidates, composing, history, logs
-from agentscaler.report.composing import Facts
+from agentscaler.report import candidates, composing, history, logs, outlines
 from agentscaler.report.events import Reference
+from agentscaler.report.outlines import Facts
 from agentscaler.report.telemetry import Telemetry
 
 _LOG: Final = logs.logger("agentscaler.cycle")
@@ -58,12 +58,12 @@ class Parts:
 class Plan:
     """What is to be written for one policy: its next status, and the decision to carry out.
 
-    `retreat` says which pods go; `keeps` is true while nothing can be said about those chosen
-    before.
+    Without a `status` none is worth a write. `retreat` says which pods go; `keeps` is true while
+    nothing can be said about those chosen before.
     """
 
     entry: Entry
-    status: PolicyStatus
+    status: PolicyStatus | None = None
     workable: Workable | None = None
     decision: Decision | None = None
     retreat: Retreat | None = None
@@ -76,6 +76,12 @@ class Plan:
             return False
         moves = self.decision.direction is not Direction.NONE
         return moves and self.workable.policy.spec.mode is Mode.AUTO
+
+    @property
+    def is_settled(self) -> bool:
+        """Tell whether nothing is to be written or done: so it is after most decisions."""
+        releases = bool(self.entry.draining) and not self.keeps
+        return self.status is None and self.retreat is None and not self.scales and not releases
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,15 +202,19 @@ class Cycle:
             halted = composing.halted(
                 entry.status, standing, generation=entry.generation, now=now, target=target
             )
-            return Plan(entry, halted)
+            return self._noted(entry, halted)
         self._parts.drains.remember(entry, standing.target)
         if standing.policy.spec.mode is Mode.PAUSED:
             entry.unsee()
             paused = composing.paused(
                 entry.status, standing.policy, target=target, replicas=standing.replicas, now=now
             )
-            return Plan(entry, paused)
+            return self._noted(entry, paused)
         return standing
+
+    def _noted(self, entry: Entry, following: PolicyStatus) -> Plan:
+        due = self._parts.record.note(entry, outlines.of(following))
+        return Plan(entry, following if due else None)
 
     async def _observe(self, policies: list[Policy], now: datetime) -> Mapping[str, Readings]:
         parts = self._parts
@@ -238,7 +248,8 @@ class Cycle:
 
     def _start(self, works: Works, looked: _Looked) -> None:
         plan = self._compose(looked)
-        works.begin(plan.entry, self._execute(plan))
+        if not plan.is_settled:
+            works.begin(plan.entry, self._execute(plan))
 
     def _compose(self, looked: _Looked) -> Plan:
         entry, policy = looked.entry, looked.workable.policy
@@ -252,17 +263,21 @@ class Cycle:
             candidate=_rehearse(entry, policy, snapshot),
             bottleneck=entry.bottleneck,
         )
-        following = composing.decided(entry.status, policy, snapshot, decision, facts)
+        found = entry.status, policy, snapshot, decision, facts
+        due = self._parts.record.note(entry, outlines.after(*found))
+        plan = Plan(entry, None, looked.workable, decision, retreat, retreats.looks(decision))
+        if due or plan.scales:
+            plan = replace(plan, status=composing.decided(*found))
         entry.memory = decision.memory
         self._parts.telemetry.decisions.inc()
-        keeps = retreats.looks(decision)
-        return Plan(entry, following, looked.workable, decision, retreat, keeps)
+        return plan
 
     async def _execute(self, plan: Plan) -> None:
         """Record, then act, then record what came of it."""
         entry, workable, decision = plan.entry, plan.workable, plan.decision
-        recommended = entry.status.desired_replicas
-        await self._parts.record.write(entry, plan.status, _reference(workable), always=plan.scales)
+        recommended, target = entry.status.desired_replicas, _reference(workable)
+        if plan.status is not None:
+            await self._parts.record.write(entry, plan.status, target, always=plan.scales)
         if workable is not None and plan.retreat is not None:
             await self._parts.drains.choose(entry, workable.target, plan.retreat)
         elif entry.draining and not plan.keeps:
@@ -292,6 +307,7 @@ class Cycle:
             if not await scaling.is_undone(parts.api, workable.policy, decision):
                 raise  # it stays pending: the next pass sees what came of it
             failed = composing.ended(entry.status, event, Outcome.FAILED, failure=str(exc))
+            parts.record.note(entry, outlines.of(failed))
             await parts.record.write(entry, failed, target)
             return
         entry.memory = carried_out(decision)
@@ -300,6 +316,7 @@ class Cycle:
         if decision.direction is Direction.UP:
             entry.lead_time.asked(decision.replicas, parts.clock.now())
         applied = composing.ended(entry.status, event, Outcome.APPLIED)
+        parts.record.note(entry, outlines.of(applied))
         await parts.record.write(entry, applied, target)
 
 

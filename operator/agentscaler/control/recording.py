@@ -19,8 +19,9 @@ from agentscaler.errors import (
     LeadershipLostError,
     NotFoundError,
 )
-from agentscaler.report import events, history, logs, status
+from agentscaler.report import events, history, logs, outlines, status
 from agentscaler.report.events import Reference
+from agentscaler.report.outlines import Outline
 from agentscaler.report.recorder import Recorder
 from agentscaler.report.telemetry import Telemetry
 
@@ -50,6 +51,15 @@ class Record:
         self._telemetry = telemetry
         self._clock = clock
 
+    def note(self, entry: Entry, outline: Outline) -> bool:
+        """Export what was found of a policy; tell whether its status is to be written."""
+        before = outlines.of(entry.status)
+        self._telemetry.note(entry.namespace, entry.name, outline)
+        otherwise = outlines.speaks_otherwise(before, outline)
+        entry.otherwise = entry.otherwise + 1 if otherwise else 0
+        stale = status.is_stale(entry.key, entry.status.last_update_time, self._clock.now())
+        return stale or entry.otherwise >= _LASTING or outlines.is_material(before, outline)
+
     async def write(
         self,
         entry: Entry,
@@ -58,17 +68,13 @@ class Record:
         *,
         always: bool = False,
     ) -> None:
-        """Write the status if it is worth it; raise ClusterError if it is not on record after that.
+        """Write the status if it differs; raise ClusterError if it is not on record after that.
 
         After a ConflictError the policy is known as it is now. Before a scaling it is written
         `always`: one that was left pending is on record already, and the policy may have changed.
         """
-        before, now = entry.status, self._clock.now()
-        self._telemetry.note(entry.namespace, entry.name, following)
-        entry.otherwise = entry.otherwise + 1 if status.speaks_otherwise(before, following) else 0
-        stale = status.is_stale(entry.key, before.last_update_time, now)
-        refreshes = stale or entry.otherwise >= _LASTING
-        if not always and not status.is_material(before, following, refreshes=refreshes):
+        before = entry.status
+        if not always and status.says_the_same(before, following):
             return
         await self._patch(entry, status.patch(before, following))
         entry.status = following

@@ -68,7 +68,7 @@ def unwelcome(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
     return tuple(condition for condition in conditions if is_unwelcome(condition))
 
 
-def is_unwelcome(condition: Condition) -> bool:
+def is_unwelcome(condition: Condition | Verdict) -> bool:
     """Tell whether a condition needs attention."""
     return _UNWELCOME.get(condition.type) is condition.status
 

@@ -15,20 +15,22 @@ from agentscaler.api.status import (
     ConditionStatus,
     ConditionType,
     LimitsStatus,
-    PolicyStatus,
     Reason,
 )
 from agentscaler.quantities import parse_duration
 from agentscaler.report import conditions
+from agentscaler.report.outlines import Outline
 
 Key: TypeAlias = tuple[str, str]
 """Namespace and name of a policy."""
 
-# Stages that limit what the load needs; the count before the first of them is the proposal.
-_PACE_AND_BOUNDS: Final = frozenset(
-    {"stabilization", "cooldown", "step", "safety", "fallback", "budget", "bounds"}
-)
 _UNKNOWN: Final = "Unknown"
+_NO_LIMITS: Final = LimitsStatus()
+_FIRST: Final = (
+    ConditionType.READY,
+    ConditionType.SCALING_ACTIVE,
+    ConditionType.METRICS_AVAILABLE,
+)
 _FLEETS: Final = ("candidate", "active")
 
 
@@ -62,24 +64,23 @@ class Figures:
     projected: float | None = None
 
 
-def of(status: PolicyStatus, error: float | None = None) -> Figures:
-    """Take the figures out of a status; `error` is the forecast's, as a share of the load."""
-    decision, forecast = status.decision, status.forecast
-    limits = status.limits or LimitsStatus()
+def of(outline: Outline, error: float | None = None) -> Figures:
+    """Take the figures out of an outline; `error` is the forecast's, as a share of the load."""
+    limits = outline.limits or _NO_LIMITS
     budget = limits.budget
     return Figures(
-        state=_state(status),
-        current=status.current_replicas,
-        ready=status.ready_replicas,
-        desired=status.desired_replicas,
-        proposed=_proposed(status),
-        reason=decision.reason if decision else "",
-        expected=float(forecast.expected) if forecast and forecast.expected else None,
-        upper=float(forecast.upper) if forecast and forecast.upper else None,
+        state=_state(outline),
+        current=outline.current,
+        ready=outline.ready,
+        desired=outline.desired,
+        proposed=outline.proposed,
+        reason=outline.decided,
+        expected=outline.expected,
+        upper=outline.upper,
         error=error,
-        missing=tuple(status.missing),
-        attention=_attention(status),
-        candidate=_of_candidate(status.candidate),
+        missing=outline.missing,
+        attention=_attention(outline),
+        candidate=_of_candidate(outline.candidate),
         ceilings=tuple((each.provider, each.replicas) for each in limits.ceilings),
         spent=float(budget.spent) if budget and budget.spent else None,
         projected=float(budget.projected) if budget and budget.projected else None,
@@ -262,33 +263,19 @@ def _escaped(value: str) -> str:
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
-def _attention(status: PolicyStatus) -> tuple[str, ...]:
+def _attention(outline: Outline) -> tuple[str, ...]:
     """Name the conditions that need attention, or in the long run deserve it."""
-    found = [each.type for each in conditions.unwelcome(status.conditions)]
-    trust = conditions.find(status.conditions, ConditionType.FORECAST_TRUSTED)
-    if trust is not None and trust.reason == Reason.UNTRUSTED:
-        found.append(trust.type)
+    found = [each.type for each in outline.verdicts if conditions.is_unwelcome(each)]
+    if any(each.reason == Reason.UNTRUSTED for each in outline.verdicts):
+        found.append(ConditionType.FORECAST_TRUSTED)
     return tuple(each.value for each in found)
 
 
-def _state(status: PolicyStatus) -> str:
+def _state(outline: Outline) -> str:
     """Say what a policy is doing: what keeps it from its work, else that it is active."""
-    for about in (
-        ConditionType.READY,
-        ConditionType.SCALING_ACTIVE,
-        ConditionType.METRICS_AVAILABLE,
-    ):
-        condition = conditions.find(status.conditions, about)
-        if condition is not None and condition.status is ConditionStatus.FALSE:
-            return condition.reason
-    active = conditions.find(status.conditions, ConditionType.SCALING_ACTIVE)
+    said = {each.type: each for each in outline.verdicts}
+    for about in _FIRST:
+        if about in said and said[about].status is ConditionStatus.FALSE:
+            return said[about].reason
+    active = said.get(ConditionType.SCALING_ACTIVE)
     return active.reason if active else _UNKNOWN
-
-
-def _proposed(status: PolicyStatus) -> int | None:
-    if status.decision is None:
-        return None
-    for step in status.decision.steps:
-        if step.name in _PACE_AND_BOUNDS:
-            return step.before
-    return status.desired_replicas

@@ -96,4 +96,9 @@ def _say(name: str, value: str) -> str:
 
 def _digits(value: float) -> str:
     """Write three significant digits, or all of a whole number."""
-    return format_quantity(round(value) if value >= _WHOLE else float(f"{value:.3g}"))
+    return format_quantity(rounded(value))
+
+
+def rounded(value: float) -> float:
+    """Round to three significant digits, or to a whole number."""
+    return round(value) if value >= _WHOLE else float(f"{value:.3g}")

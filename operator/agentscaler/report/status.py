@@ -1,4 +1,4 @@
-"""The status as the API server keeps it: when it is written, as which patch, and read back."""
+"""The status as the API server keeps it: how stale it is, written as which patch, and read back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,17 +8,12 @@ from zlib import crc32
 
 from pydantic import ValidationError
 
-from agentscaler.api.status import DecisionStatus, PolicyStatus
+from agentscaler.api.status import PolicyStatus
 from agentscaler.report import conditions, story
 
 Document = dict[str, Any]
 
 HEARTBEAT: Final = timedelta(minutes=5)
-# Reasons that a noisy load turns into each other while the count stays: a third of 400 policies
-# changed theirs within 15 s. Each of these turns as a write is a third of the cluster's writes.
-_OF_THE_LOAD: Final = frozenset(
-    {"Demand", "Forecast", "CustomMetric", "WithinThresholds", "Calm", "Stabilizing", "AtMinimum"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +24,9 @@ class Recorded:
     dropped: tuple[str, ...] = ()
 
 
-def is_material(old: PolicyStatus, new: PolicyStatus, *, refreshes: bool = False) -> bool:
-    """Tell whether the new status is worth a write.
-
-    Counts, conditions, history, mode, generation, lead time, the bottleneck and most reasons are;
-    readings, sentences and reasons that fluctuate with the load only where the write `refreshes`
-    them.
-    """
-    if _essence(old) != _essence(new):
-        return True
-    return refreshes and _timeless(old) != _timeless(new)
-
-
-def speaks_otherwise(old: PolicyStatus, new: PolicyStatus) -> bool:
-    """Tell whether another reason is given than the one on record, of whichever kind."""
-    return (old.reason, _reason(old.decision)) != (new.reason, _reason(new.decision))
+def says_the_same(old: PolicyStatus, new: PolicyStatus) -> bool:
+    """Tell whether two statuses differ in nothing but the time at which they were taken."""
+    return _timeless(old) == _timeless(new)
 
 
 def is_stale(key: str, written: datetime | None, now: datetime) -> bool:
@@ -57,40 +40,6 @@ def is_stale(key: str, written: datetime | None, now: datetime) -> bool:
     period = HEARTBEAT.total_seconds()
     shift = crc32(key.encode()) % period
     return (written.timestamp() + shift) // period < (now.timestamp() + shift) // period
-
-
-def _essence(status: PolicyStatus) -> tuple[object, ...]:
-    """Give all that is worth a write of its own."""
-    return (
-        status.observed_generation,
-        status.mode,
-        _steadied(status.reason),
-        status.target,
-        status.current_replicas,
-        status.ready_replicas,
-        status.desired_replicas,
-        status.last_scale_up_time,
-        status.last_scale_down_time,
-        status.lead_time,
-        status.slots_per_replica == "",
-        _steadied(_reason(status.decision)),
-        status.forecast is None,
-        status.candidate
-        and (status.candidate.desired_replicas, _steadied(status.candidate.reason)),
-        status.limits and (status.limits.ceilings, status.limits.phantom is None),
-        status.bottleneck and status.bottleneck.verdict,
-        status.draining,
-        [(condition.type, condition.status, condition.reason) for condition in status.conditions],
-        [(event.id, event.outcome) for event in status.history],
-    )
-
-
-def _reason(decision: DecisionStatus | None) -> str:
-    return "" if decision is None else decision.reason
-
-
-def _steadied(reason: str) -> str:
-    return "of the load" if reason in _OF_THE_LOAD else reason
 
 
 def _timeless(status: PolicyStatus) -> PolicyStatus:

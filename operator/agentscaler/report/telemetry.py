@@ -16,9 +16,10 @@ from prometheus_client import (
     generate_latest,
 )
 
-from agentscaler.api.status import PolicyStatus, Reason, ScalingEvent
+from agentscaler.api.status import Reason, ScalingEvent
 from agentscaler.decide.decision import Direction
 from agentscaler.report import figures, history
+from agentscaler.report.outlines import Outline
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _PASS_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0)
@@ -83,10 +84,10 @@ class Telemetry:
         info.labels(version=version).set(1)
 
     def note(
-        self, namespace: str, name: str, status: PolicyStatus, *, error: float | None = None
+        self, namespace: str, name: str, outline: Outline, *, error: float | None = None
     ) -> None:
-        """Export what a policy's newest status says; `error` is its forecast's, as a ratio."""
-        self._policies[namespace, name] = figures.of(status, error)
+        """Export what a policy's newest outline says; `error` is its forecast's, as a ratio."""
+        self._policies[namespace, name] = figures.of(outline, error)
 
     def forget(self, namespace: str, name: str) -> None:
         """Export nothing more of a policy that is gone."""

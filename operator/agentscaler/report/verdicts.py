@@ -9,6 +9,7 @@ from agentscaler.decide import safety
 from agentscaler.decide.decision import Decision, Step
 from agentscaler.decide.snapshot import Missing, Snapshot, Why
 from agentscaler.report.conditions import Verdict, fails, holds
+from agentscaler.report.troubles import Trouble
 from agentscaler.report.wording import sentence
 
 READY: Final = holds(
@@ -23,6 +24,15 @@ UNCONTESTED: Final = fails(
     ConditionType.REPLICAS_CONTESTED,
     Reason.UNCONTESTED,
     "Nobody else writes spec.replicas of the target.",
+)
+_METRICS_FOUND: Final = holds(
+    ConditionType.METRICS_AVAILABLE,
+    Reason.METRICS_FOUND,
+    "All that the decision rests on is known.",
+)
+_ACTIVE: Final = holds(ConditionType.SCALING_ACTIVE, Reason.ACTIVE, "Decisions are carried out.")
+_NOT_LIMITED: Final = fails(
+    ConditionType.SCALING_LIMITED, Reason.NOT_LIMITED, "The load gets the replicas it needs."
 )
 
 _CURES: Final = {
@@ -58,6 +68,16 @@ _RAISE: Final = {
     "budget": "Raise limits.budget if more may be spent.",
     "bounds": "Raise the bound if more may run.",
 }
+
+
+def after(
+    policy: Policy, seen: Snapshot, decision: Decision, contest: Trouble | None
+) -> tuple[Verdict, ...]:
+    """Give all verdicts after a decision; `contest` tells who else writes the count."""
+    found = UNCONTESTED
+    if contest is not None:
+        found = holds(contest.condition, contest.reason, contest.message)
+    return (READY, *of(policy, seen, decision), found, NO_CONFLICT)
 
 
 def of(policy: Policy, seen: Snapshot, decision: Decision) -> Iterator[Verdict]:
@@ -98,7 +118,7 @@ def metrics(policy: Policy, seen: Snapshot, decision: Decision) -> Verdict:
             "stores behind Prometheus."
         )
         return fails(about, Reason.METRICS_MISSING, message)
-    return holds(about, Reason.METRICS_FOUND, "All that the decision rests on is known.")
+    return _METRICS_FOUND
 
 
 def activity(policy: Policy, decision: Decision) -> Verdict:
@@ -111,7 +131,7 @@ def activity(policy: Policy, decision: Decision) -> Verdict:
     if policy.spec.mode is Mode.RECOMMEND:
         message = "Decisions are recorded, not carried out: set spec.mode: Auto to act on them."
         return fails(about, Reason.RECOMMENDING, message)
-    return holds(about, Reason.ACTIVE, "Decisions are carried out.")
+    return _ACTIVE
 
 
 def _fallback(decision: Decision) -> Step | None:
@@ -132,12 +152,15 @@ def paused() -> Verdict:
 
 def limits(decision: Decision) -> Verdict:
     """Say whether the load needs more replicas than a limit lets it have."""
-    about = ConditionType.SCALING_LIMITED
     step = limiting(decision)
     if step is None:
-        return fails(about, Reason.NOT_LIMITED, "The load gets the replicas it needs.")
+        return _NOT_LIMITED
     hint = f" {sentence(step.hint)}" if step.hint else ""
-    return holds(about, step.reason, f"{sentence(step.message)}{hint} {_RAISE[step.name]}")
+    return holds(
+        ConditionType.SCALING_LIMITED,
+        step.reason,
+        f"{sentence(step.message)}{hint} {_RAISE[step.name]}",
+    )
 
 
 def limiting(decision: Decision) -> Step | None:

@@ -6,11 +6,13 @@ from typing import Any
 
 from agentscaler.api.policy import Policy, parse_spec
 from agentscaler.api.signals import SignalName
+from agentscaler.api.status import PolicyStatus
 from agentscaler.decide import engine
 from agentscaler.decide.decision import Decision, Memory
 from agentscaler.decide.snapshot import Reading, Replicas, Snapshot
 from agentscaler.forecast.outlook import Outlook
-from agentscaler.report.composing import Facts
+from agentscaler.report import outlines
+from agentscaler.report.outlines import Facts
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -57,6 +59,10 @@ def seen(
 
 def decided(policy: Policy, snapshot: Snapshot, memory: Memory = LOOKED) -> Decision:
     return engine.decide(policy.spec, snapshot, memory)
+
+
+def is_material(old: PolicyStatus, new: PolicyStatus) -> bool:
+    return outlines.is_material(outlines.of(old), outlines.of(new))
 
 
 def outlook(*, trusted: bool = True) -> Outlook:

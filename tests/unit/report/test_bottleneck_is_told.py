@@ -3,9 +3,9 @@
 import pytest
 
 from agentscaler.api.status import BottleneckStatus, PolicyStatus, Reason
-from agentscaler.report import composing, events, status, story
+from agentscaler.report import composing, events, story
 from agentscaler.report.events import Notice
-from tests.unit.report.scenes import MINUTE, NOON, TARGET, policy
+from tests.unit.report.scenes import MINUTE, NOON, TARGET, is_material, policy
 
 POLICY = events.refer(policy())
 FULL = BottleneckStatus(
@@ -36,10 +36,10 @@ def test_no_event_tells_the_same_verdict_again_or_that_there_is_none() -> None:
 
 def test_status_is_written_only_when_the_verdict_changes() -> None:
     fuller = FULL.model_copy(update={"message": "95% of the slots are busy"})
-    assert status.is_material(having(None), having(FULL))
-    assert status.is_material(having(FULL), having(SLOW))
-    assert status.is_material(having(FULL), having(None))
-    assert not status.is_material(having(FULL), having(fuller))
+    assert is_material(having(None), having(FULL))
+    assert is_material(having(FULL), having(SLOW))
+    assert is_material(having(FULL), having(None))
+    assert not is_material(having(FULL), having(fuller))
 
 
 def test_story_has_a_line_only_for_a_bottleneck() -> None:

@@ -6,8 +6,9 @@ from agentscaler.api.status import PolicyStatus
 from agentscaler.decide import shadow
 from agentscaler.decide.decision import Decision
 from agentscaler.decide.shadow import Account, Shadow
-from agentscaler.report import candidates, figures, status, story
+from agentscaler.report import candidates, figures, outlines, status, story
 from tests.unit.decide.worlds import NOON, policy, seen
+from tests.unit.report.scenes import is_material
 
 LIVED = Shadow(
     since=NOON - timedelta(hours=2),
@@ -62,8 +63,7 @@ def test_change_of_its_count_is_worth_a_write_and_one_of_its_account_is_not() ->
     more = before.candidate.model_copy(update={"replica_hours": "7.00"})
     other = before.candidate.model_copy(update={"desired_replicas": 5})
     written = [
-        status.is_material(before, before.model_copy(update={"candidate": each}))
-        for each in (more, other)
+        is_material(before, before.model_copy(update={"candidate": each})) for each in (more, other)
     ]
     assert written == [False, True]
 
@@ -75,7 +75,9 @@ def test_story_has_a_line_of_it() -> None:
 
 
 def test_metrics_have_its_count_and_both_accounts() -> None:
-    page = b"\n".join(figures.pages({("agents", "research"): figures.of(recorded())})).decode()
+    page = b"\n".join(
+        figures.pages({("agents", "research"): figures.of(outlines.of(recorded()))})
+    ).decode()
     labels = 'namespace="agents",policy="research"'
     assert f'agentscaler_policy_replicas{{{labels},state="candidate"}} 4' in page
     for metric, fleet, value in (

@@ -9,8 +9,8 @@ from agentscaler.api.status import Outcome, PolicyStatus, Reason
 from agentscaler.decide.decision import Memory
 from agentscaler.decide.snapshot import Missing, Why
 from agentscaler.report import composing, events, troubles
-from agentscaler.report.composing import Facts
 from agentscaler.report.events import Notice, Reference
+from agentscaler.report.outlines import Facts
 from tests.unit.report.scenes import (
     BUSY,
     FACTS,

@@ -15,6 +15,7 @@ from agentscaler.decide.limits import Ceiling, Learned, Spend, Still
 from agentscaler.report import account, limits, status, story
 from tests.unit.decide import worlds
 from tests.unit.decide.worlds import LIMITS, NOON, OLD, policy, seen
+from tests.unit.report.scenes import is_material
 
 SPEC = policy(limits=LIMITS)
 
@@ -66,8 +67,8 @@ def test_new_ceiling_is_worth_a_write_and_more_spend_is_not() -> None:
         decision = replace(decide(SPEC, seen(), OLD), memory=Memory(limits=known))
         return PolicyStatus(limits=limits.written(SPEC, decision))
 
-    assert status.is_material(told(8, 1.0), told(7, 1.0))
-    assert not status.is_material(told(8, 1.0), told(8, 1.1))
+    assert is_material(told(8, 1.0), told(7, 1.0))
+    assert not is_material(told(8, 1.0), told(8, 1.1))
 
 
 def test_damaged_record_is_dropped() -> None:

@@ -12,7 +12,7 @@ from agentscaler.api.status import ConditionStatus, ConditionType, Outcome, Poli
 from agentscaler.decide.decision import Memory
 from agentscaler.decide.snapshot import Missing, Replicas, Why
 from agentscaler.report import composing, conditions, history, readings, status, troubles
-from agentscaler.report.composing import Facts
+from agentscaler.report.outlines import Facts
 from tests.unit.report.scenes import (
     BUSY,
     FACTS,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from agentscaler.api.signals import SignalName
 from agentscaler.api.status import Outcome, PolicyStatus
-from agentscaler.report import composing, status
-from tests.unit.report.scenes import BUSY, FACTS, MINUTE, NOON, decided, policy, seen
+from agentscaler.report import composing, outlines, status
+from tests.unit.report.scenes import BUSY, FACTS, MINUTE, NOON, decided, is_material, policy, seen
 from tests.unit.report.statuses import statuses
 
 ANYTHING = st.recursive(
@@ -63,19 +63,19 @@ def test_patch_is_empty_when_nothing_changed(same: PolicyStatus) -> None:
 
 @given(statuses, statuses)
 def test_material_change_makes_a_patch(old: PolicyStatus, new: PolicyStatus) -> None:
-    if status.is_material(old, new):
+    if is_material(old, new):
         assert status.patch(old, new)
 
 
 @given(statuses, statuses)
-def test_heartbeat_writes_whatever_differs(old: PolicyStatus, new: PolicyStatus) -> None:
+def test_time_alone_makes_no_difference(old: PolicyStatus, new: PolicyStatus) -> None:
     differs = old.model_copy(update={"last_update_time": new.last_update_time}) != new
-    assert status.is_material(old, new, refreshes=True) is differs
+    assert status.says_the_same(old, new) is not differs
 
 
 @given(statuses)
 def test_unchanged_status_is_never_material(same: PolicyStatus) -> None:
-    assert not status.is_material(same, same, refreshes=True)
+    assert not is_material(same, same)
 
 
 @given(ANYTHING | st.dictionaries(st.sampled_from(FIELDS), ANYTHING, max_size=5))
@@ -101,8 +101,8 @@ def test_wiggling_readings_are_not_material() -> None:
     again = seen({**BUSY, SignalName.QUEUE_DEPTH: 13.0}, at=NOON + MINUTE)
     new = composing.decided(old, policy(), again, decided(policy(), again), FACTS)
     assert new != old
-    assert not status.is_material(old, new)
-    assert status.is_material(old, new, refreshes=True)
+    assert not is_material(old, new)
+    assert not status.says_the_same(old, new)
 
 
 @given(st.text(), st.floats(0, 86_400), st.floats(0, 600))
@@ -159,7 +159,7 @@ def test_heartbeats_of_policies_written_at_once_are_spread_evenly() -> None:
 )
 def test_change_is_material_at_once(change: Callable[[Any], dict[str, Any]]) -> None:
     old = standing()
-    assert status.is_material(old, old.model_copy(update=change(old)))
+    assert is_material(old, old.model_copy(update=change(old)))
 
 
 def saying(old: PolicyStatus, reason: str) -> PolicyStatus:
@@ -170,10 +170,10 @@ def saying(old: PolicyStatus, reason: str) -> PolicyStatus:
 
 def test_reasons_that_noise_turns_into_each_other_are_not_material() -> None:
     old, new = (saying(standing(), reason) for reason in ("Demand", "Stabilizing"))
-    assert status.speaks_otherwise(old, new)
-    assert not status.is_material(old, new)
-    assert status.is_material(old, new, refreshes=True)
-    assert status.is_material(old, saying(old, "PodsUnknown"))
+    assert outlines.speaks_otherwise(outlines.of(old), outlines.of(new))
+    assert not is_material(old, new)
+    assert not status.says_the_same(old, new)
+    assert is_material(old, saying(old, "PodsUnknown"))
 
 
 def test_story_is_written_but_not_kept() -> None:

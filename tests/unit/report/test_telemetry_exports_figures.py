@@ -17,7 +17,7 @@ from agentscaler.api.status import (
     PolicyStatus,
 )
 from agentscaler.decide.snapshot import Missing, Why
-from agentscaler.report import composing, figures, troubles
+from agentscaler.report import composing, figures, outlines, troubles
 from agentscaler.report.telemetry import Telemetry
 from tests.unit.report.scenes import BUSY, FACTS, NOON, decided, outlook, policy, seen
 
@@ -47,7 +47,7 @@ def samples(family: Metric, label: str) -> dict[str, float]:
 
 def test_policy_exports_its_counts_and_what_bound_them() -> None:
     telemetry = Telemetry("0.1.0")
-    telemetry.note("agents", "research-agent", limited(), error=0.09)
+    telemetry.note("agents", "research-agent", outlines.of(limited()), error=0.09)
     families = exported(telemetry)
     proposed = decided(LIMITED, seen(outlook=outlook())).steps[0].after
     assert samples(families["agentscaler_policy_replicas"], "state") == {
@@ -70,7 +70,7 @@ def test_policy_exports_its_counts_and_what_bound_them() -> None:
 def test_proposal_is_the_decision_where_nothing_limits_it() -> None:
     broad = policy(demand={"scaleUp": {"maxStep": 50}}, maxReplicas=50)
     status = composing.decided(PolicyStatus(), broad, seen(), decided(broad, seen()), FACTS)
-    record = figures.of(status)
+    record = figures.of(outlines.of(status))
     assert record.proposed == record.desired
 
 
@@ -80,7 +80,7 @@ def test_limits_are_exported_by_provider_and_as_money() -> None:
         budget=BudgetStatus(since=NOON, as_of=NOON, spent="20.00", projected="44.00"),
     )
     telemetry = Telemetry("0.1.0")
-    telemetry.note("agents", "research-agent", PolicyStatus(limits=known))
+    telemetry.note("agents", "research-agent", outlines.of(PolicyStatus(limits=known)))
     families = exported(telemetry)
     ceilings = families["agentscaler_policy_provider_ceiling_replicas"]
     assert samples(ceilings, "provider") == {"openai": 8}
@@ -92,7 +92,7 @@ def test_limits_are_exported_by_provider_and_as_money() -> None:
 
 def test_policy_that_is_gone_has_no_series() -> None:
     telemetry = Telemetry("0.1.0")
-    telemetry.note("agents", "research-agent", limited())
+    telemetry.note("agents", "research-agent", outlines.of(limited()))
     telemetry.forget("agents", "research-agent")
     telemetry.forget("agents", "never-seen")
     assert "research-agent" not in page_of(telemetry)
@@ -106,14 +106,14 @@ def test_policies_are_counted_by_what_they_do() -> None:
     blind = seen({**BUSY, SignalName.QUEUE_DEPTH: Missing(Why.TIMEOUT)})
     ill = composing.decided(old, policy(), blind, decided(policy(), blind), FACTS)
     for name, status in {"a": old, "b": old, "c": invalid, "d": ill, "e": PolicyStatus()}.items():
-        telemetry.note("agents", name, status)
+        telemetry.note("agents", name, outlines.of(status))
     counted = samples(exported(telemetry)["agentscaler_policies"], "state")
     assert counted == {"Active": 2, "InvalidSpec": 1, "SourceUnavailable": 1, "Unknown": 1}
 
 
 def test_unknown_figures_are_not_exported() -> None:
     telemetry = Telemetry("0.1.0")
-    telemetry.note("agents", "undecided", PolicyStatus())
+    telemetry.note("agents", "undecided", outlines.of(PolicyStatus()))
     assert "undecided" not in page_of(telemetry)
 
 
@@ -144,7 +144,7 @@ def test_time_spent_waiting_for_the_own_limit_is_counted_from_its_total() -> Non
 
 def test_page_of_some_names_has_these_alone() -> None:
     telemetry = Telemetry("0.1.0")
-    telemetry.note("agents", "research-agent", limited())
+    telemetry.note("agents", "research-agent", outlines.of(limited()))
     names = ["agentscaler_decisions_total", "agentscaler_policy_replicas"]
     families = text_string_to_metric_families(page_of(telemetry, *names))
     told = {sample.name for family in families for sample in family.samples}
@@ -172,5 +172,5 @@ def test_updating_ten_thousand_policies_is_cheap() -> None:
     names = [f"policy-{number}" for number in range(10_000)]
     began = time.process_time()
     for name in names:
-        telemetry.note("agents", name, status)
+        telemetry.note("agents", name, outlines.of(status))
     assert time.process_time() - began < 0.5
