@@ -1,5 +1,6 @@
 """The candidate: decided on the real load with a fleet of its own, and accounts of both."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from agentscaler.decide import shadow
 from agentscaler.decide.shadow import Shadow
 from agentscaler.decide.snapshot import Missing, Why
 from agentscaler.errors import InvalidPolicyError
-from tests.unit.decide.worlds import NOON, SECOND, policy, seen
+from tests.unit.decide.worlds import NOON, OLD, SECOND, policy, seen
 
 START = 30 * SECOND
 POLL = 15 * SECOND
@@ -111,3 +112,66 @@ def test_ready_and_starting_replicas_are_all_there_are(loads: list[float]) -> No
     for each in run(rehearsed({"demand": EAGER}), loads):
         assert 0 <= each.ready <= each.replicas
         assert all(count > 0 for _, count in each.starting)
+
+
+@pytest.mark.parametrize(
+    ("later", "booked"), [(4 * POLL, 60), (4 * POLL + SECOND, 0)], ids=["four polls", "longer"]
+)
+def test_silence_of_four_polls_is_still_booked(later: timedelta, booked: int) -> None:
+    spec, fleet = rehearsed({"demand": EAGER}), shadow.begin(seen(replicas=1))
+    view = seen(NOON + later, replicas=1, active_requests=4.0, queue_depth=1.0)
+    fleet = shadow.follow(spec, view, fleet, START)[1]
+    assert fleet.active.replica_seconds == booked
+    assert fleet.active.waiting_seconds == booked
+
+
+def test_nobody_waits_for_a_fleet_that_is_just_full() -> None:
+    full, short = (
+        run(rehearsed({"demand": EAGER}), [load] * 2, replicas=10)[-1] for load in (40.0, 40.5)
+    )
+    assert (full.candidate.waiting_seconds, short.candidate.waiting_seconds) == (0, 15)
+
+
+@pytest.mark.parametrize(
+    ("ready", "capacity", "share"), [(4, 16.0, "75%"), (1, 4.0, "75%")], ids=["four", "one"]
+)
+def test_slots_of_a_replica_are_those_of_the_real_ones(
+    ready: int, capacity: float, share: str
+) -> None:
+    spec = rehearsed({"threshold": {}}, signals={}, threshold={})
+    fleet = Shadow(since=NOON, at=NOON, replicas=2)
+    view = seen(replicas=4, ready=ready, active_requests=6.0, capacity=capacity)
+    assert f"utilization {share}" in shadow.follow(spec, view, fleet, START)[0].message
+
+
+def test_slots_are_unknown_while_no_real_replica_shows_them() -> None:
+    spec = rehearsed({"threshold": {}}, signals={}, threshold={})
+    fleet = Shadow(since=NOON, at=NOON, replicas=2)
+    view = seen(replicas=4, ready=0, active_requests=6.0, capacity=16.0)
+    assert shadow.follow(spec, view, fleet, START)[0].replicas == 2
+
+
+LATER = NOON + 20 * SECOND
+TWO_GROUPS = ((LATER, 3), (LATER + POLL, 2))
+"""Three replicas that start, and two that were asked for after them."""
+
+
+@pytest.mark.parametrize(
+    ("load", "starting"),
+    [
+        (28.0, ((LATER, 3), (LATER + POLL, 1))),
+        (24.0, ((LATER, 3),)),
+        (20.0, ((LATER, 2),)),
+        (32.0, TWO_GROUPS),
+        (36.0, (*TWO_GROUPS, (NOON + START, 1))),
+    ],
+    ids=["one less", "the newest", "some of both", "as many", "one more"],
+)
+def test_what_starts_last_goes_first(load: float, starting: tuple[Any, ...]) -> None:
+    calm = {"wait": {"attainment": "50%"}, "targetUtilization": "100%", **EAGER}
+    spec = rehearsed({"demand": calm})
+    memory = replace(OLD, reserve=0.0)
+    fleet = Shadow(since=NOON, at=NOON, replicas=8, starting=TWO_GROUPS, memory=memory)
+    _, after = shadow.follow(spec, seen(active_requests=load, replicas=8), fleet, START)
+    assert after.starting == starting
+    assert after.ready == min(3, after.replicas)

@@ -135,3 +135,27 @@ def test_gate_may_close_below_a_limit() -> None:
 def test_unknown_gate_stays_open() -> None:
     spec = policy(gates=GATES)
     assert decide(spec, seen(active_requests=40.0, gates={"database": UNKNOWN}), OLD).replicas == 8
+
+
+def test_gate_with_a_lower_limit_is_open_from_there_on() -> None:
+    spec = policy(gates=[{"name": "tokens", "query": "left", "below": "10%"}])
+    for left, replicas in ((0.1, 8), (0.5, 8), (0.09, 4)):
+        busy = seen(active_requests=40.0, gates={"tokens": left})
+        assert decide(spec, busy, OLD).replicas == replicas
+
+
+def test_sentence_tells_the_limit_of_the_gate_and_how_far_it_is_off() -> None:
+    full = decide(
+        policy(gates=GATES), seen(active_requests=40.0, gates={"database": 0.95}), OLD
+    ).message
+    assert "gate database is closed: 0.95 is above 90%" in full
+    spec = policy(gates=[{"name": "tokens", "query": "left", "below": "10%"}])
+    spent = decide(spec, seen(active_requests=40.0, gates={"tokens": 0.05}), OLD).message
+    assert "gate tokens is closed: 0.05 is below 10%" in spent
+
+
+def test_closed_gate_is_not_told_of_where_nothing_would_be_added() -> None:
+    busy = seen(active_requests=16.0, wait=0.0, gates={"database": 0.95})
+    calm = decide(policy(gates=GATES), busy, OLD)
+    assert calm.replicas == 4
+    assert "gates" not in {step.name for step in calm.steps}

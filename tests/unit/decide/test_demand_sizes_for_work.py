@@ -1,14 +1,16 @@
 """The demand strategy: replicas for the work in flight and waiting."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from agentscaler.api.signals import SignalName
-from agentscaler.decide.decision import Memory
+from agentscaler.decide import staffing
+from agentscaler.decide.decision import Level, Memory
 from agentscaler.decide.engine import decide
 from agentscaler.decide.snapshot import Missing, Why
-from tests.unit.decide.worlds import NOON, OLD, UNKNOWN, policy, seen
+from tests.unit.decide.worlds import NOON, OLD, SECOND, UNKNOWN, policy, seen
 
 EMPTY = Missing(Why.EMPTY, "no series")
 
@@ -143,3 +145,65 @@ def test_signals_not_asked_for_count_as_unknown() -> None:
     bare = {SignalName.ACTIVE_REQUESTS: 3.0}
     decision = decide(policy(), type(blind)(blind.now, blind.replicas, bare), OLD)
     assert decision.reason == "DemandIncomplete"
+
+
+def need_of(said: str) -> str:
+    """Give the first part of a sentence: the work, and the slots it needs."""
+    return said.partition(": ")[2].partition(" of ")[0]
+
+
+def test_sentence_tells_the_level_only_where_it_is_another_than_the_load() -> None:
+    calm = decide(policy(), seen(active_requests=8.0, wait=0.0), OLD)
+    assert need_of(calm.message).startswith("8 busy and 0 waiting need ")
+    level = Level(NOON - 15 * SECOND, 7.0, 7.0, 0.0, 1.0, -0.49, changes=50)
+    noisy = decide(policy(), seen(active_requests=8.0, wait=0.0), replace(OLD, level=level))
+    assert need_of(noisy.message).startswith("8 busy (level 7.2) and 0 waiting need ")
+
+
+def test_need_is_called_the_least_only_where_something_is_unknown() -> None:
+    known = decide(policy(), seen(active_requests=20.0, wait=0.0), OLD)
+    partly = decide(policy(), seen(active_requests=20.0, queue_depth=UNKNOWN, wait=0.0), OLD)
+    assert need_of(known.message) == "20 busy and 0 waiting need 20.0 slots"
+    told = "20 busy and an unknown number waiting need at least 20.0 slots"
+    assert partly.steps[0].message.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("known", "first"),
+    [
+        ({"active_requests": 1.0}, 1),
+        ({"queue_depth": 1.0}, 1),
+        ({}, 0),
+        ({"active_requests": UNKNOWN}, 0),
+        ({"queue_depth": UNKNOWN}, 0),
+    ],
+    ids=["one in service", "one waits", "idle", "service unknown", "queue unknown"],
+)
+def test_work_that_is_known_gets_the_replica_that_shows_its_slots(
+    known: dict[str, Any], first: int
+) -> None:
+    asleep = seen(replicas=0, **known)
+    spec = policy(minReplicas=0, signals={})
+    assert decide(spec, asleep, Memory(since=NOON)).steps[0].after == first
+
+
+@pytest.mark.parametrize(
+    ("service", "slots"), [(1.0, 6.0), (10.0, 60.0), (100.0, 60.0)], ids=["short", "even", "long"]
+)
+def test_backlog_needs_the_slots_that_end_it_in_time(service: float, slots: float) -> None:
+    spec = policy(demand={"targetUtilization": "100%", "drainBacklogWithin": "10s"})
+    busy = seen(active_requests=10.0, queue_depth=60.0, completion_rate=10 / service, wait=0.0)
+    assert f"need {10 + slots:.1f} slots" in decide(spec, busy, OLD).steps[0].message
+
+
+def test_patience_is_told_in_times_of_service() -> None:
+    spec = policy(demand={"targetUtilization": "100%", "wait": {"target": "5s"}})
+    said = decide(spec, seen(active_requests=40.0, completion_rate=4.0), OLD).steps[0].message
+    assert f"need {staffing.slots_for(40.0, 0.5, 0.99):.1f} slots" in said
+
+
+def test_latency_of_just_the_target_is_not_slow() -> None:
+    named = policy(signals={"capacity": {"perReplica": 4}, "latency": {}})
+    for latency, slow in ((5.0, False), (5.1, True)):
+        said = decide(named, seen(active_requests=2.0, latency=latency), OLD).message
+        assert ("would not help" in said) == slow

@@ -263,3 +263,48 @@ def test_demand_that_returns_ends_the_retreat(
     decision = decide(spec, needed, Memory(since=LONG_AGO, slots_per_replica=4.0))
     assert decision.replicas >= len(fleet)
     assert draining.retreat_of(spec, needed, decision) is None
+
+
+def test_deadline_is_that_of_the_policy() -> None:
+    spec = policy(drain={"maxWait": "2m"})
+    since = NOON - 2 * MINUTE
+    due = shrinking(pod("a", 5), pod("b", 2, draining_since=since))
+    decision = decide(spec, due, worlds.OLD)
+    assert (decision.replicas, decision.reason) == (1, "DrainForced")
+    assert "1 pod removed after 2m" in decision.message
+    early = shrinking(pod("a", 5), pod("b", 2, draining_since=since + SECOND))
+    assert decide(spec, early, worlds.OLD).hint.endswith("is forced from 12:00:01 on")
+
+
+def test_hint_tells_the_deadline_that_comes_first() -> None:
+    older = pod("b", 2, draining_since=NOON - 3 * MINUTE)
+    newer = pod("c", 1, draining_since=NOON - MINUTE)
+    decision = decide(policy(), shrinking(pod("a", 9), newer, older), worlds.OLD)
+    assert "of 2 pods to go 2 are not idle yet (3 requests in flight)" in decision.message
+    assert decision.hint == "would be 1 once idle, and is forced from 12:07:00 on"
+
+
+def test_numbered_pod_without_a_number_goes_last() -> None:
+    ref = {"kind": "StatefulSet", "name": "agent"}
+    seen = shrinking(pod("agent-x"), pod("agent-0"), pod("agent-1"))
+    assert names(retreat(policy(scaleTargetRef=ref), seen).leaving) == ["agent-1", "agent-0"]
+
+
+def test_one_of_the_idle_pods_that_is_still_in_service_is_told() -> None:
+    leaving = pod("b", detachable=True, draining_since=NOON - MINUTE)
+    decision = decide(policy(), shrinking(pod("a", 1), leaving, pod("c")), worlds.OLD)
+    assert "are still in service" in decision.steps[-1].message
+
+
+def test_pod_that_was_just_taken_out_of_service_is_not_said_to_work() -> None:
+    leaving = pod("b", detachable=True, draining_since=NOON)
+    decision = decide(policy(), shrinking(pod("a", 1), leaving), worlds.OLD)
+    assert "1 is not idle yet (just taken out of service)" in decision.message
+
+
+def test_unknown_work_is_told_alone() -> None:
+    decision = decide(policy(), shrinking(pod("a"), pod("b", UNKNOWN), pod("c", 1)), worlds.OLD)
+    assert "(1 request in flight)" in decision.message
+    spec = policy(minReplicas=0)
+    unknown = decide(spec, shrinking(pod("a"), pod("b", UNKNOWN)), worlds.OLD)
+    assert "not idle yet (1 pod without a reading)" in unknown.message

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from math import sqrt
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -139,3 +141,65 @@ def test_more_in_service_never_lowers_the_level(
         smoothing.present(seen(active_requests=load), memory) for load in sorted((one, other))
     )
     assert less <= more
+
+
+def known(**more: Any) -> Memory:
+    """Give a memory of a level of 100 that was last seen a poll ago."""
+    usual: dict[str, Any] = {"at": NOON - POLL, "value": 100.0, "sample": 100.0}
+    return replace(OLD, level=Level(**{**usual, **more}))
+
+
+def learned(memory: Memory, active: Reading, at: datetime = NOON) -> Level:
+    level = decide(policy(), seen(at, active_requests=active), memory).memory.level
+    assert level is not None
+    return level
+
+
+def test_first_sample_tells_nothing_of_noise() -> None:
+    assert level_after([40.0]) == Level(
+        at=NOON, value=40.0, sample=40.0, change=0.0, spread=0.0, echo=0.0, changes=0
+    )
+
+
+def test_changes_are_counted_in_roots_of_the_load() -> None:
+    assert learned(known(), 110.0).change == pytest.approx(10 / sqrt(110))
+    assert learned(known(value=0.2, sample=0.2), 0.7).change == pytest.approx(0.5)
+
+
+def test_first_changes_count_alike() -> None:
+    one, two = 50 / sqrt(150), -30 / sqrt(150)
+    first = learned(known(), 150.0)
+    assert first.spread == pytest.approx(one**2)
+    assert first.echo == 0.0
+    second = learned(replace(OLD, level=first), 120.0, NOON + POLL)
+    assert second.spread == pytest.approx((one**2 + two**2) / 2)
+    assert second.echo == pytest.approx(one * two / 2)
+
+
+@pytest.mark.parametrize(
+    ("silence", "value"),
+    [(2 * MINUTE, 110.0), (2 * MINUTE + SECOND, 200.0)],
+    ids=["two minutes", "more"],
+)
+def test_level_begins_anew_where_it_may_be_anywhere(silence: timedelta, value: float) -> None:
+    noisy = known(at=NOON - silence, spread=2.0, echo=-1.0, changes=99)
+    assert learned(noisy, 200.0).value == pytest.approx(value)
+
+
+@pytest.mark.parametrize(("changes", "gain"), [(7, 1.0), (8, 0.1)], ids=["too few", "enough"])
+def test_noise_is_believed_in_after_eight_changes(changes: int, gain: float) -> None:
+    level = known(spread=2.0, echo=-1.0, changes=changes).level
+    assert level is not None
+    assert smoothing.gain(level) == gain
+
+
+@pytest.mark.parametrize("ratio", [0.02, 0.5, 4.0])
+def test_gain_solves_the_equation_of_the_steady_filter(ratio: float) -> None:
+    level = known(spread=2.0 + ratio, echo=-1.0, changes=50).level
+    assert level is not None
+    gain = smoothing.gain(level)
+    assert gain**2 == pytest.approx(ratio * (1 - gain))
+
+
+def test_level_of_an_unknown_load_is_nothing() -> None:
+    assert smoothing.present(seen(active_requests=UNKNOWN), known()) == 0.0

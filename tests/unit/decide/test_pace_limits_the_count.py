@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agentscaler.decide.decision import Advice, Memory, carried_out
+from agentscaler.decide.decision import Advice, Decision, Memory, carried_out
 from agentscaler.decide.engine import decide
 from tests.unit.decide.worlds import MINUTE, NOON, OLD, SECOND, policy, seen, threshold
 
@@ -145,3 +145,51 @@ def test_scaling_starts_the_clock_of_its_direction() -> None:
 def test_advice_older_than_the_window_is_forgotten() -> None:
     old = Memory(since=NOON, advices=(Advice(NOON - timedelta(hours=1), 50),))
     assert decide(policy(), seen(), old).memory.advices == (Advice(NOON, 0),)
+
+
+def stages(decision: Decision) -> set[str]:
+    return {step.name for step in decision.steps}
+
+
+def test_advice_leaves_the_window_when_it_is_as_old() -> None:
+    old = Memory(since=NOON, advices=(Advice(NOON - 5 * MINUTE, 50),))
+    assert decide(policy(), seen(), old).memory.advices == (Advice(NOON, 0),)
+
+
+def test_advice_that_is_given_again_is_kept_once_and_as_the_newer() -> None:
+    known = Memory(since=NOON - MINUTE, advices=(Advice(NOON - MINUTE, 2),), reserve=0.0)
+    told = decide(policy(), seen(active_requests=8.0), known)
+    assert told.memory.advices == (Advice(NOON, 2),)
+
+
+def test_pace_is_not_told_of_where_it_holds_nothing() -> None:
+    spec = policy(demand={"scaleUp": {"cooldown": "60s"}})
+    grown = replace(OLD, last_up=NOON - SECOND, reserve=0.0)
+    assert stages(decide(spec, seen(active_requests=16.0), grown)) == {"demand"}
+    assert stages(decide(policy(), seen(active_requests=12.0), grown)) == {"demand"}
+
+
+def test_cooldown_of_thresholds_is_not_told_of_while_nothing_moves() -> None:
+    shrunk = replace(OLD, last_up=NOON - SECOND, last_down=NOON - SECOND)
+    calm = decide(threshold(), seen(active_requests=8.0), shrunk)
+    assert "cooldown" not in stages(calm)
+
+
+def test_step_is_told_with_its_way_and_its_size() -> None:
+    down = decide(policy(demand={"scaleDown": {"cooldown": "0s"}}), seen(replicas=8), OLD)
+    assert "maxStep lets it move down by 2 at a time" in down.message
+    up = decide(policy(), seen(active_requests=200.0), OLD)
+    assert "maxStep lets it move up by 4 at a time" in up.message
+
+
+@pytest.mark.parametrize(
+    ("ahead", "replicas"),
+    [(30 * SECOND, 4), (MINUTE, 4), (90 * SECOND, 8)],
+    ids=["half a minute", "a minute", "more"],
+)
+def test_scaling_of_the_future_counts_while_two_clocks_may_differ_so_much(
+    ahead: timedelta, replicas: int
+) -> None:
+    spec = policy(demand={"scaleUp": {"cooldown": "60s"}})
+    grown = replace(OLD, last_up=NOON + ahead)
+    assert decide(spec, seen(active_requests=200.0), grown).replicas == replicas

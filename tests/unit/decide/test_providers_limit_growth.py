@@ -219,3 +219,11 @@ def test_unknown_ratios_remove_nothing_that_known_ones_would_keep(
     assert decide(spec, blind, memory).memory.limits.ceilings == tuple(
         sorted(memory.limits.ceilings, key=lambda ceiling: ceiling.provider)
     )
+
+
+@pytest.mark.parametrize(("before", "grown"), [(None, 0), (10, 3), (9, 1), (12, 3)])
+def test_last_growth_is_remembered_until_the_next(before: int | None, grown: int) -> None:
+    last = 0 if before is None else 3
+    known = replace(OLD.limits, replicas=before, grown=last)
+    told = decide(limited(), look(0.0), replace(OLD, limits=known)).memory.limits
+    assert (told.replicas, told.grown) == (10, grown)

@@ -100,3 +100,38 @@ def test_reserve_stays_within_its_bounds_and_rises_with_the_wait(
     assert low is not None
     assert high is not None
     assert reserve.LEAST <= low <= high <= reserve.MOST
+
+
+@pytest.mark.parametrize(
+    ("kept", "wait", "left"), [(-2.0, 0.0, -2.0), (4.0, 60.0, 4.0)], ids=["least", "most"]
+)
+def test_reserve_ends_at_half_the_load_and_at_four_roots(
+    kept: float, wait: float, left: float
+) -> None:
+    assert learned(replace(POLLED, reserve=kept), wait=wait) == left
+
+
+def test_reserve_rises_by_half_a_root_at_once_however_many_are_late() -> None:
+    strict = policy(demand={"wait": {"attainment": "99.99%"}})
+    late = seen(active_requests=8.0, wait=3600.0)
+    assert decide(strict, late, POLLED).memory.reserve == 1.5
+
+
+def test_waits_below_a_second_count_where_the_target_is_as_short() -> None:
+    hasty = policy(demand={"wait": {"target": "500ms"}})
+    told = decide(hasty, seen(active_requests=8.0, wait=0.5), POLLED).memory.reserve
+    assert told == pytest.approx(1 + PER_HOUR * HOURS * (0.05 / ALLOWED - 1))
+
+
+def test_one_request_that_will_wait_too_long_counts() -> None:
+    # A slot whose request takes 80 s begins a sixteenth of a request in 5 s.
+    told = seen(active_requests=1.0, completion_rate=1 / 80, queue_depth=1.0, wait=0.0, replicas=1)
+    memory = replace(POLLED, advices=(Advice(NOON - MINUTE / 4, 1),))
+    narrow = policy(signals={"capacity": {"perReplica": 1}})
+    learned_of_one = decide(narrow, told, memory).memory.reserve
+    assert learned_of_one == pytest.approx(1 + PER_HOUR * HOURS * (15 / 16 / ALLOWED - 1))
+
+
+def test_no_queue_is_never_late() -> None:
+    told = learned(wait=0.0, queue_depth=0.0, completion_rate=4.0)
+    assert told == pytest.approx(1 - PER_HOUR * HOURS)

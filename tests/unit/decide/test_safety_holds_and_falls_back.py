@@ -119,3 +119,22 @@ def test_unlimited_reading_asks_for_no_more_than_there_may_be() -> None:
     spec = policy(metrics=[{"name": "a", "query": "a", "target": {"perReplica": "500m"}}])
     decision = decide(spec, seen(active_requests=1.7e308, metrics={"a": 1.7e308}), OLD)
     assert max(step.after for step in decision.steps) <= 100_000
+
+
+def test_thresholds_need_the_share_of_errors() -> None:
+    spec = threshold(fallback={"afterFailures": 1})
+    decision = decide(spec, seen(error_ratio=UNKNOWN), OLD)
+    assert decision.memory.failures == 1
+    assert decision.steps[-1].message == "errorRatio is unknown 1 times in a row: holding"
+
+
+def test_fallback_that_holds_lets_the_known_part_of_the_work_add() -> None:
+    spec = policy(fallback={"afterFailures": 1})
+    decision = decide(spec, seen(active_requests=UNKNOWN, queue_depth=50.0), OLD)
+    assert decision.replicas == 8
+    assert decision.steps[-1].reason == "FallbackHold"
+
+
+def test_doubt_is_told_only_of_what_it_holds() -> None:
+    names = {step.name for step in decide(policy(), seen(active_requests=14.0), Memory()).steps}
+    assert names == {"demand"}
