@@ -12,7 +12,7 @@ from agentscaler.api.policy import PolicySpec
 from agentscaler.decide import draining
 from agentscaler.decide.decision import Memory
 from agentscaler.decide.engine import decide
-from agentscaler.decide.snapshot import Missing, Pod, Reading, Snapshot, Why
+from agentscaler.decide.snapshot import Missing, Pod, Reading, Replicas, Snapshot, Why
 from tests.unit.decide import worlds
 from tests.unit.decide.worlds import MINUTE, NOON, SECOND, UNKNOWN
 
@@ -308,3 +308,9 @@ def test_unknown_work_is_told_alone() -> None:
     spec = policy(minReplicas=0)
     unknown = decide(spec, shrinking(pod("a"), pod("b", UNKNOWN)), worlds.OLD)
     assert "not idle yet (1 pod without a reading)" in unknown.message
+
+
+def test_no_pod_goes_while_fewer_are_there_than_are_wanted() -> None:
+    growing = shrinking(pod("a"), pod("b"), replicas=5)
+    chosen = retreat(policy(minReplicas=3), replace(growing, replicas=Replicas(5, 2, 3)))
+    assert (chosen.replicas, names(chosen.leaving), names(chosen.waiting)) == (3, [], [])

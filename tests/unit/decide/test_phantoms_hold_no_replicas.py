@@ -129,3 +129,17 @@ def test_phantom_stays_known_while_nothing_can_be_read() -> None:
     blind = decide(SPEC, quiet(active_requests=UNKNOWN), known)
     assert blind.replicas == 6
     assert blind.memory.limits.still == known.limits.still
+
+
+@pytest.mark.parametrize(("left", "counted"), [(5.0, 5.0), (1.0, 1.0), (0.5, 0.5)])
+def test_phantom_is_what_is_left_of_it(left: float, counted: float) -> None:
+    phantom = knowing(Still(12.0, NOON - 2 * HOUR, phantom=True))
+    found = decide(SPEC, quiet(active_requests=left), phantom).memory.limits.still
+    assert found == Still(counted, NOON - 2 * HOUR, phantom=True)
+
+
+def test_forecast_below_the_phantom_expects_nothing() -> None:
+    phantom = knowing(Still(12.0, NOON - 2 * HOUR, phantom=True))
+    view = replace(quiet(), outlook=outlook(8.0))
+    said = next(s.message for s in decide(SPEC, view, phantom).steps if s.name == "forecast")
+    assert said.startswith("0.0 slots expected in 1m, at most 0.0, need 0 replicas")

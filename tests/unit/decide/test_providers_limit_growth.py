@@ -227,3 +227,32 @@ def test_last_growth_is_remembered_until_the_next(before: int | None, grown: int
     known = replace(OLD.limits, replicas=before, grown=last)
     told = decide(limited(), look(0.0), replace(OLD, limits=known)).memory.limits
     assert (told.replicas, told.grown) == (10, grown)
+
+
+@pytest.mark.parametrize(
+    ("least", "busy", "left"),
+    [(9, 4.0, 9), (0, 35.0, 9), (0, 4.0, 8)],
+    ids=["minimum", "busy", "neither"],
+)
+def test_ceiling_is_not_cut_below_what_stays_in_any_case(
+    least: int, busy: float, left: int
+) -> None:
+    memory = remembering(Ceiling("openai", 10, 1, NOON - MINUTE))
+    cut = decide(limited(minReplicas=least), look(0.2, busy=busy), memory)
+    assert ceiling_of(cut) == Ceiling("openai", left, 1, NOON)
+
+
+def test_ceiling_falls_to_one() -> None:
+    memory = remembering(Ceiling("openai", 2, 1, NOON - MINUTE))
+    cut = decide(limited(minReplicas=0), look(0.2, replicas=2, busy=0), memory)
+    assert ceiling_of(cut) == Ceiling("openai", 1, 1, NOON)
+
+
+def test_growth_before_a_restart_is_not_known_and_halves_no_step() -> None:
+    cold = Memory(last_up=NOON - 30 * SECOND, slots_per_replica=4.0)
+    frozen = ceiling_of(decide(limited(), look(0.3, replicas=60), cold))
+    assert frozen == Ceiling("openai", 60, 3, NOON)
+
+
+def test_refused_share_is_told_to_a_tenth_of_a_percent() -> None:
+    assert "refuses 12.3% of the calls" in decide(limited(), look(0.12345), OLD).message

@@ -23,7 +23,7 @@ def late(servers: int, load: float, patience: float) -> float:
 @pytest.mark.parametrize("servers", [10_020, 10_050, 10_100, 10_200])
 def test_share_that_waits_is_that_of_erlang_in_a_large_fleet(servers: int) -> None:
     found = staffing.wait_probability((servers - 10_000) / sqrt(10_000))
-    assert found == pytest.approx(erlang_c(servers, 10_000.0), rel=0.05)
+    assert found == pytest.approx(erlang_c(servers, 10_000.0), rel=0.03)
 
 
 def test_everybody_waits_where_no_slot_is_spare() -> None:
