@@ -25,7 +25,7 @@ def judge(worlds: Mapping[str, Results]) -> Iterator[Verdict]:
     if USUAL in worlds:
         yield from _usual(worlds[USUAL])
     for world, results in worlds.items():
-        if world != USUAL and results:
+        if world != USUAL and of(results, _DEFAULTS):
             yield from _special(world, results)
             yield from _compared(worlds, world)
 

@@ -1,6 +1,7 @@
 """The scores of the benchmark by hand: waste, tables, goals, the picture."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -93,6 +94,11 @@ def test_goals_of_the_usual_world_judge_service_cost_and_flaps() -> None:
     assert set(verdicts({"usual": good}).values()) == {True}
     bad = {"a": [ours(0.989, 1.1, flaps=2), hpa(4)], "b": [ours(1.0, 1.4, flaps=2), hpa(2)]}
     assert set(verdicts({"usual": bad}).values()) == {False}
+
+
+def test_goals_are_of_the_defaults_only() -> None:
+    other = {"a": [replace(ours(0.5, 2.0, wasted=0.6), variant="as given")]}
+    assert verdicts({"usual": other, "16 LLM calls at most": other}) == {}
 
 
 def test_goals_of_other_worlds_compare_with_the_usual_one() -> None:
