@@ -160,6 +160,8 @@ class Registry:
         if entry.target is None:
             return entry
         rivals = self.on_target(entry.target)
+        if len(rivals) == 1 and rivals[0] is entry:
+            return entry
         same = [rival for rival in rivals if _group(rival) == _group(entry)]
         # An entry that was dropped in the middle of a pass may be on no target any more.
         return min(same, key=lambda rival: (rival.created, rival.key), default=entry)

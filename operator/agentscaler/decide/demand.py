@@ -23,7 +23,8 @@ def size(wanted: int, policy: PolicySpec, seen: Snapshot, memory: Memory) -> Ste
         first = int(sum(_known_work(seen)) > 0)  # from zero, one replica has to show its slots
         return Step("demand", wanted, max(wanted, first), "CapacityUnknown", f"held: {each}")
     step = _proposal(wanted, demand, seen, memory, each)
-    return replace(step, message=step.message + _slow_model(policy, demand, seen))
+    slow = _slow_model(policy, demand, seen)
+    return replace(step, message=step.message + slow) if slow else step
 
 
 def _known_work(seen: Snapshot) -> tuple[float, float]:

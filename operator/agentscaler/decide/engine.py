@@ -58,10 +58,12 @@ def decide(policy: PolicySpec, seen: Snapshot, memory: Memory) -> Decision:
     current = seen.replicas.current
     still = phantoms.still(policy, seen, memory)
     seen = phantoms.without(seen, still)
-    memory = replace(memory, limits=_limits(policy, seen, memory, still))
+    limits = _limits(policy, seen, memory, still)
+    if limits is not memory.limits:  # of most policies nothing is known, before and after
+        memory = replace(memory, limits=limits)
     advice, needs = _fold(NEED, current, policy, seen, memory)
-    replicas, limits = _fold(LIMITS, advice, policy, seen, memory)
-    steps = (*needs, *limits)
+    replicas, limited = _fold(LIMITS, advice, policy, seen, memory)
+    steps = (*needs, *limited)
     return Decision(
         at=seen.now,
         current=current,

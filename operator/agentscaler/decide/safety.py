@@ -57,10 +57,11 @@ def only_up(wanted: int, policy: PolicySpec, seen: Snapshot, memory: Memory) -> 
 
 def fall_back(wanted: int, policy: PolicySpec, seen: Snapshot, memory: Memory) -> Step | None:
     """Follow the policy's fallback once readings were unknown often enough in a row."""
-    fallback = policy.fallback
+    fallback, failures = policy.fallback, memory.failures + 1
+    if failures < fallback.after_failures:
+        return None
     missing = unknown(policy, seen, memory)
-    failures = memory.failures + 1
-    if not missing or failures < fallback.after_failures:
+    if not missing:
         return None
     said = f"{_say_missing(missing)} unknown {failures} times in a row"
     replicas = fallback.replicas or 0

@@ -7,7 +7,7 @@ ten thousand policies is lookups.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from math import isnan
+from math import isfinite, isnan
 from typing import TypeAlias
 
 from agentscaler.api.signals import EmptyResult, SignalName
@@ -105,6 +105,8 @@ def _cell(source: Grouped, wants: Wants, answers: Answers) -> Reading:
     value = table.values.get(wants.agent)
     if value is None:
         return _no_series(source, wants.agent)
+    if isfinite(value) and value >= 0:
+        return value
     if isnan(value) and source.kind is Kind.QUANTILE:
         return Missing(Why.EMPTY, f"no request ended within {format_duration(source.window)}")
     return reading_of(value)
