@@ -183,7 +183,9 @@ def test_first_changes_count_alike() -> None:
 )
 def test_level_begins_anew_where_it_may_be_anywhere(silence: timedelta, value: float) -> None:
     noisy = known(at=NOON - silence, spread=2.0, echo=-1.0, changes=99)
-    assert learned(noisy, 200.0).value == pytest.approx(value)
+    level = learned(noisy, 200.0)
+    assert level.value == pytest.approx(value)
+    assert level.changes == (100 if silence == 2 * MINUTE else 99)
 
 
 @pytest.mark.parametrize(("changes", "gain"), [(7, 1.0), (8, 0.1)], ids=["too few", "enough"])
@@ -203,3 +205,8 @@ def test_gain_solves_the_equation_of_the_steady_filter(ratio: float) -> None:
 
 def test_level_of_an_unknown_load_is_nothing() -> None:
     assert smoothing.present(seen(active_requests=UNKNOWN), known()) == 0.0
+
+
+def test_later_changes_count_as_much_as_two_hours_of_polls_let_them() -> None:
+    level = learned(known(spread=4.0, changes=5000), 110.0)
+    assert level.spread == pytest.approx(4 + (100 / 110 - 4) / 480, rel=1e-9)

@@ -93,6 +93,11 @@ def test_shrink_that_was_not_undone_is_free(past: dict[str, Any]) -> None:
     assert decide(policy(), seen(replicas=5, active_requests=16.0), memory).replicas == 4
 
 
+def test_nothing_is_damped_where_nothing_would_shrink() -> None:
+    met = decide(policy(), seen(replicas=5, active_requests=20.0), REGRET)
+    assert [step.name for step in met.steps] == ["demand"]
+
+
 def test_thresholds_are_not_damped() -> None:
     memory = replace(REGRET, last_down=NOON - 12 * MINUTE)
     spec = threshold(scaleDown={"utilization": "90%"})

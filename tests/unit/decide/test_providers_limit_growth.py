@@ -256,3 +256,8 @@ def test_growth_before_a_restart_is_not_known_and_halves_no_step() -> None:
 
 def test_refused_share_is_told_to_a_tenth_of_a_percent() -> None:
     assert "refuses 12.3% of the calls" in decide(limited(), look(0.12345), OLD).message
+
+
+def test_share_of_just_the_limit_is_not_too_many() -> None:
+    memory = remembering(Ceiling("openai", 10, 1, NOON - SECOND))
+    assert "took the calls of 10 replicas" in decide(limited(), look(0.05), memory).message

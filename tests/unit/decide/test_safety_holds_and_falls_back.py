@@ -136,5 +136,5 @@ def test_fallback_that_holds_lets_the_known_part_of_the_work_add() -> None:
 
 
 def test_doubt_is_told_only_of_what_it_holds() -> None:
-    names = {step.name for step in decide(policy(), seen(active_requests=14.0), Memory()).steps}
-    assert names == {"demand"}
+    met = decide(policy(), seen(active_requests=16.0, wait=0.0), Memory())
+    assert (met.replicas, [step.name for step in met.steps]) == (4, ["demand"])
