@@ -16,6 +16,8 @@ API_VERSION: Final = f"{GROUP}/{VERSION}"
 
 FIELD_MANAGER: Final = "agentscaler"
 LEASE_NAME: Final = "agentscaler-leader"
+# On Leases: into how many shards the holder divides the namespaces.
+SHARDS_LABEL: Final = f"{GROUP}/shards"
 
 # Labels of the metrics below. `agent` is the target's name unless a policy says otherwise.
 NAMESPACE_LABEL: Final = "namespace"

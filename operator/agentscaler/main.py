@@ -1,7 +1,7 @@
 """The composition root of the operator: what it is made of, and in which order it starts and ends.
 
 Every replica follows policies and targets, so that a standby is warm; only the one that holds the
-Lease reads metrics, decides and writes.
+Lease of a shard reads metrics, decides and writes, and only for the namespaces of that shard.
 """
 
 import asyncio
@@ -19,12 +19,13 @@ from typing import Final
 
 from agentscaler import __version__, conventions
 from agentscaler.act.client import Api, Limits, connect
-from agentscaler.act.leases import read_lease, write_lease
+from agentscaler.act.leases import Lease, list_leases, read_lease, write_lease
 from agentscaler.act.rivals import Rivals
 from agentscaler.act.targets import Targets
 from agentscaler.clock import SystemClock
-from agentscaler.control import placing, probes
+from agentscaler.control import placing, probes, sharding
 from agentscaler.control.analyzer import Analyzer
+from agentscaler.control.candidacy import Candidacy
 from agentscaler.control.cycle import Cycle, Parts
 from agentscaler.control.draining import Drains
 from agentscaler.control.forecasts import Forecasts
@@ -35,6 +36,7 @@ from agentscaler.control.reconciliation import Reconciler
 from agentscaler.control.recording import Record
 from agentscaler.control.registry import Registry
 from agentscaler.control.schedule import Schedule
+from agentscaler.control.sharding import Shard
 from agentscaler.control.standing import Judge
 from agentscaler.errors import AgentscalerError
 from agentscaler.handlers import watching
@@ -63,6 +65,7 @@ class Settings:
     namespaces: tuple[str, ...] = ()
     lease_namespace: str = "default"
     lease_name: str = conventions.LEASE_NAME
+    shards: int = 1
     host: str = "127.0.0.1"
     port: int = 8080
     requests_per_second: float = 200.0
@@ -85,6 +88,9 @@ class Operator:
         self._clock = SystemClock()
         self._identity = f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}"
         self._telemetry = Telemetry(__version__)
+        self._shards = sharding.shards(settings.shards)
+        for shard in self._shards:
+            self._telemetry.leader.labels(str(shard.number)).set(0)
         self._registry = Registry()
         phase = random.uniform(0, 60)  # noqa: S311  (keeps operators from polling in step)
         self._loop = Loop(self._registry, Schedule(phase), self._telemetry, self._clock)
@@ -99,13 +105,13 @@ class Operator:
     async def run(self) -> None:
         """Run until told to stop; raise when the right to write is lost or kopf fails."""
         async with (
-            self._connected() as (api, elector),
+            self._connected() as (api, candidacy),
             self._cluster(api) as (targets, rivals),
             self._pages(),
         ):
             policies = asyncio.create_task(self._watch_policies(api), name="policies")
             lead = partial(self._lead, api, targets, rivals)
-            leading = asyncio.create_task(elector.lead(lead), name="leading")
+            leading = asyncio.create_task(candidacy.lead(lead), name="leading")
             await self._until_over(policies, leading)
 
     async def _until_over(self, *tasks: "asyncio.Task[None]") -> None:
@@ -125,20 +131,20 @@ class Operator:
                 raise each
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[tuple[Api, Elector]]:
+    async def _connected(self) -> AsyncIterator[tuple[Api, Candidacy]]:
         """Connect twice: a renewal of the Lease must not queue behind a thousand patches."""
         kubeconfig, rate = self._settings.kubeconfig, self._settings.requests_per_second
         lease_api = await connect(kubeconfig, clock=self._clock, limits=Limits(timeout_seconds=3))
-        elector = self._elector(lease_api)
+        candidacy = self._candidacy(lease_api)
         api = await connect(
             kubeconfig,
             clock=self._clock,
             limits=Limits(per_second=rate, burst=round(2 * rate)),
-            may_write=partial(elector.may_write, _WRITE_MARGIN),
+            may_write=partial(candidacy.may_write, _WRITE_MARGIN),
             manager=self._settings.manager,
         )
         try:
-            yield api, elector
+            yield api, candidacy
         finally:
             await api.close()
             await lease_api.close()
@@ -181,14 +187,25 @@ class Operator:
             return f"no pass began for {still:.0f}s"
         return ""
 
-    def _elector(self, api: Api) -> Elector:
-        place = (self._settings.lease_namespace, self._settings.lease_name)
+    def _candidacy(self, api: Api) -> Candidacy:
+        electors = {shard: self._elector(api, shard) for shard in self._shards}
+        return Candidacy(electors, partial(self._other_leases, api), clock=self._clock)
+
+    def _elector(self, api: Api, shard: Shard) -> Elector:
+        place = (self._settings.lease_namespace, shard.lease_name(self._settings.lease_name))
         return Elector(
             self._identity,
             partial(read_lease, api, *place),
             partial(write_lease, api, *place),
             clock=self._clock,
+            shards=shard.count,
         )
+
+    async def _other_leases(self, api: Api) -> dict[str, Lease]:
+        """Read the Leases of this release with another number of shards, as before an upgrade."""
+        found = await list_leases(api, self._settings.lease_namespace)
+        settings = self._settings
+        return sharding.of_other_divisions(found, settings.lease_name, settings.shards)
 
     async def _watch_policies(self, api: Api) -> None:
         namespaces = self._settings.namespaces
@@ -209,10 +226,12 @@ class Operator:
         await self._reconciler(api).catch_up()
         self._unready = ""
 
-    async def _lead(self, api: Api, targets: Targets, rivals: Rivals) -> None:
+    async def _lead(self, api: Api, targets: Targets, rivals: Rivals, shard: Shard) -> None:
         """Do the operator's work while the Lease is held."""
-        _LOG.info("leading", identity=self._identity)
-        self._telemetry.leader.set(1)
+        _LOG.info("leading", identity=self._identity, shard=shard.number, shards=shard.count)
+        leader = self._telemetry.leader.labels(str(shard.number))
+        leader.set(1)
+        self._registry.confine(shard.owns)
         rounds, reconciler, forecasts, sources = self._rounds(api, targets, rivals)
         try:
             await self._take_over(reconciler, rounds.record, targets, rivals)
@@ -228,7 +247,7 @@ class Operator:
         finally:
             for each in sources:
                 each.close()
-            self._telemetry.leader.set(0)
+            leader.set(0)
 
     async def _take_over(
         self, reconciler: Reconciler, record: Record, targets: Targets, rivals: Rivals

@@ -81,6 +81,8 @@ VALUES: dict[str, dict[str, Any]] = {
         "crds": {"enabled": True, "keep": False},
         "image": {"repository": "registry.example/scaler", "tag": "1", "pullPolicy": "Always"},
         "leaderElection": {"leaseName": "scaler"},
+        "replicas": 4,
+        "shards": 3,
         "serviceAccount": {"create": True, "annotations": {"team": "platform"}},
         "service": {"port": 80, "annotations": {"team": "platform"}},
         "podDisruptionBudget": {"enabled": False, "minAvailable": 2},

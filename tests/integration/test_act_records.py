@@ -11,11 +11,12 @@ import pytest
 from agentscaler.act.client import Api
 from agentscaler.act.credentials import read_secret
 from agentscaler.act.events import post_event
-from agentscaler.act.leases import Lease, read_lease, write_lease
+from agentscaler.act.leases import Lease, list_leases, read_lease, write_lease
 from agentscaler.act.policies import PolicyVersion, list_policies, read_policy
 from agentscaler.act.scale import patch_replicas, read_scale
 from agentscaler.act.statuses import patch_status
 from agentscaler.api.policy import ScaleTargetRef
+from agentscaler.conventions import SHARDS_LABEL
 from agentscaler.errors import ConflictError, NotFoundError
 from tests.fakes.apiserver import FakeApiServer, Fault
 from tests.fakes.connected import connected
@@ -101,6 +102,17 @@ async def test_lease_that_somebody_made_without_a_spec_is_free(pair: Pair) -> No
     assert (found.holder, found.duration_seconds, found.transitions) == ("", 0, 0)
     taken = await write_lease(api, "system", "leader", replace(found, holder="a"))
     assert taken.holder == "a"
+
+
+async def test_leases_are_listed_with_the_shards_of_their_holders(pair: Pair) -> None:
+    server, api = pair
+    written = await write_lease(api, "system", "leader-3", Lease("a", 15, NOON, NOON, shards=4))
+    damaged = {"namespace": "system", "name": "leader", "labels": {SHARDS_LABEL: "few"}}
+    server.objects.put("leases", {"metadata": damaged})
+    await write_lease(api, "elsewhere", "leader", Lease("b", 15, NOON, NOON))
+    found = await list_leases(api, "system")
+    assert found == {"leader-3": written, "leader": found["leader"]}
+    assert {name: lease.shards for name, lease in found.items()} == {"leader-3": 4, "leader": 1}
 
 
 async def test_lease_is_taken_by_one_of_two(pair: Pair) -> None:

@@ -26,6 +26,9 @@
 {{- end }}
 - --lease-namespace={{ .Release.Namespace }}
 - --lease-name={{ .Values.leaderElection.leaseName }}
+{{- if gt (int .Values.shards) 1 }}
+- --shards={{ .Values.shards }}
+{{- end }}
 - --listen=0.0.0.0:8080
 - --log-level={{ .Values.logLevel }}
 {{- end }}

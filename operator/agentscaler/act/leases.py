@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from agentscaler import conventions
 from agentscaler.act.calls import Body
 from agentscaler.act.client import Api
 from agentscaler.act.places import LEASES
@@ -20,13 +21,17 @@ _MICROTIME: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who holds it, for how long, since when; no `resource_version` means not yet written."""
+    """Who holds it, for how long, since when; no `resource_version` means not yet written.
+
+    `shards` is into how many the holder takes the namespaces to be divided.
+    """
 
     holder: str
     duration_seconds: int
     acquired_at: datetime
     renewed_at: datetime
     transitions: int = 0
+    shards: int = 1
     resource_version: str = ""
 
 
@@ -41,9 +46,19 @@ async def read_lease(api: Api, namespace: str, name: str) -> Lease | None:
         return None
 
 
+async def list_leases(api: Api, namespace: str) -> dict[str, Lease]:
+    """Read all leases of a namespace, by name."""
+    found = {}
+    async for page in api.list_pages(LEASES.at(namespace)):
+        for body in page["items"] or ():  # none are null, not empty
+            found[body["metadata"]["name"]] = _lease(body)
+    return found
+
+
 async def write_lease(api: Api, namespace: str, name: str, lease: Lease) -> Lease:
     """Create the lease, or replace the version that was read; ConflictError if it is another."""
-    metadata = {"namespace": namespace, "name": name}
+    labels = {conventions.SHARDS_LABEL: str(lease.shards)}
+    metadata: Body = {"namespace": namespace, "name": name, "labels": labels}
     body: Body = {
         "apiVersion": LEASES.api_version,
         "kind": "Lease",
@@ -71,8 +86,13 @@ def _lease(body: Body) -> Lease:
         acquired_at=_time(spec.get("acquireTime")),
         renewed_at=_time(spec.get("renewTime")),
         transitions=spec.get("leaseTransitions") or 0,
+        shards=_count((body["metadata"].get("labels") or {}).get(conventions.SHARDS_LABEL)),
         resource_version=body["metadata"]["resourceVersion"],
     )
+
+
+def _count(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() else 1
 
 
 def _time(text: str | None) -> datetime:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 
 from agentscaler import conventions, main
+from agentscaler.control import sharding
 from agentscaler.observe.credentials import Credentials
 from agentscaler.observe.sources import Settings as SourceSettings
 from agentscaler.observe.tenancy import Tenancy
@@ -73,6 +74,12 @@ def _listen(_context: click.Context, _option: click.Parameter, value: str) -> tu
 )
 @click.option("--lease-name", default=conventions.LEASE_NAME, help="Name of that Lease.")
 @click.option(
+    "--shards",
+    default=1,
+    type=click.IntRange(1, sharding.MOST),
+    help="How many replicas act at once, each on a share of the namespaces; the same for all.",
+)
+@click.option(
     "--listen",
     default="127.0.0.1:8080",
     callback=_listen,
@@ -123,6 +130,7 @@ def _settings(options: dict[str, Any]) -> main.Settings:
         namespaces=options["namespace"],
         lease_namespace=options["lease_namespace"],
         lease_name=options["lease_name"],
+        shards=options["shards"],
         host=host,
         port=port,
         requests_per_second=options["api_rate"],

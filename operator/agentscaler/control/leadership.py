@@ -1,4 +1,4 @@
-"""Which replica of the operator may write: a Lease, held by one at a time.
+"""The right to write: a Lease, held by one replica at a time.
 
 Never compares clocks of two machines: another holder is dead when its Lease has not changed for a
 whole lease duration of our own monotonic time. A holder stops writing at the end of its validity,
@@ -6,7 +6,6 @@ counted from before its last successful request, which is earlier than anybody e
 """
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -27,26 +26,33 @@ _NEVER = float("-inf")
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How long a Lease lasts, until when its holder may write, how often each side asks."""
+    """How long a Lease lasts, until when its holder may write, how often it is renewed."""
 
     duration: timedelta = timedelta(seconds=15)
     renew_deadline: timedelta = timedelta(seconds=10)
     renew_every: timedelta = timedelta(seconds=2)
-    seek_every: timedelta = timedelta(seconds=1)
     request_timeout: timedelta = timedelta(seconds=3)
 
 
 class Elector:
-    """Seeks the Lease, keeps it while there is work, gives it back."""
+    """Gets one Lease, keeps it while there is work, gives it back."""
 
     def __init__(
-        self, identity: str, read: Read, write: Write, *, clock: Clock, terms: Terms | None = None
+        self,
+        identity: str,
+        read: Read,
+        write: Write,
+        *,
+        clock: Clock,
+        terms: Terms | None = None,
+        shards: int = 1,
     ) -> None:
         self._identity = identity
         self._read = read
         self._write = write
         self._clock = clock
         self._terms = terms or Terms()
+        self._shards = shards
         self._valid_until = _NEVER
         self._lease: Lease | None = None
         self._unchanged_since = 0.0
@@ -60,23 +66,18 @@ class Elector:
         """Tell whether a write that takes up to `margin` is sure to end before our right to it."""
         return self._clock.monotonic() + margin.total_seconds() < self._valid_until
 
-    async def lead(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Wait for the Lease, run `work` while it is held, and give it back when work is done.
+    async def hold(self, work: Awaitable[None]) -> None:
+        """Run `work` while the Lease is held.
 
         Raises LeadershipLostError once the right to write is lost: the process has to end, for
         what it holds in memory is no longer the truth.
         """
+        working = asyncio.ensure_future(work)
         try:
-            while not await self._seek():
-                await self._clock.sleep(self._terms.seek_every.total_seconds() * _jitter())
-            working = asyncio.ensure_future(work())
-            try:
-                await self._keep(working)
-            finally:
-                working.cancel()
-                await asyncio.wait({working})
+            await self._keep(working)
         finally:
-            await self._release()
+            working.cancel()
+            await asyncio.wait({working})
 
     async def _keep(self, working: "asyncio.Future[None]") -> None:
         while not working.done():
@@ -91,7 +92,7 @@ class Elector:
             return f"the lease could not be renewed for {seconds:g}s"
         return f"the lease is held by {self.holder or 'nobody'}"
 
-    async def _seek(self) -> bool:
+    async def seek(self) -> bool:
         """Try once to become the holder."""
         before = self._clock.monotonic()
         try:
@@ -131,7 +132,7 @@ class Elector:
             self._valid_until = _NEVER  # somebody else took it, or it was deleted
         self._lease = found
 
-    async def _release(self) -> None:
+    async def give_back(self) -> None:
         """Give the Lease back, so that the next holder need not wait for it to run out."""
         valid, self._valid_until = self.may_write(), _NEVER
         if not valid or self._lease is None:
@@ -157,6 +158,7 @@ class Elector:
             acquired_at=now,
             renewed_at=now,
             transitions=found.transitions + taken_over if found else 0,
+            shards=self._shards,
             resource_version=found.resource_version if found else "",
         )
 
@@ -177,7 +179,3 @@ async def _to_the_end(request: Coroutine[None, None, None]) -> None:
     except asyncio.CancelledError:
         await asyncio.gather(asked, return_exceptions=True)
         raise
-
-
-def _jitter() -> float:
-    return random.uniform(0.8, 1.2)  # noqa: S311  (keeps replicas from asking in step)

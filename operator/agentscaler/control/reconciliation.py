@@ -92,6 +92,8 @@ class Reconciler:
             self._look_at(self._registry.drop(key) | {key})
         differing = set()
         for (namespace, name), version in listed.items():
+            if not self._registry.owns(namespace):
+                continue
             entry = self._registry.find(f"{namespace}/{name}")
             known = entry and (entry.uid, entry.resource_version)
             if known != (version.uid, version.resource_version):

@@ -5,7 +5,7 @@ so that it is reported and disturbs no other.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import isfinite
@@ -112,6 +112,7 @@ class Registry:
         self._by_target: defaultdict[TargetKey, set[str]] = defaultdict(set)
         self._kinds: Counter[Kind] = Counter()
         self._leads = False
+        self._owns: Callable[[str], bool] = lambda _: True
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -131,6 +132,8 @@ class Registry:
         does. Until we lead, the status is another's, and taken up each time.
         """
         metadata = body["metadata"]
+        if not self._owns(metadata["namespace"]):
+            return set()
         key = f"{metadata['namespace']}/{metadata['name']}"
         known = self._entries.get(key)
         if change == "DELETED" or metadata.get("deletionTimestamp"):
@@ -145,6 +148,17 @@ class Registry:
             return self._rewrite(known, body)
         stood_aside = self.drop(key)
         return stood_aside | self._add(body)
+
+    def confine(self, owns: Callable[[str], bool]) -> None:
+        """Follow from now on only the policies of the namespaces that `owns` names."""
+        self._owns = owns
+        for entry in self:
+            if not owns(entry.namespace):
+                self.drop(entry.key)
+
+    def owns(self, namespace: str) -> bool:
+        """Tell whether the policies of a namespace are followed here."""
+        return self._owns(namespace)
 
     def begin_to_lead(self) -> None:
         """Take up no more of what is recorded: from now on the records are our own."""

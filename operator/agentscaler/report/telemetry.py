@@ -38,7 +38,9 @@ class Telemetry:
         self.policies = self._gauge(
             "agentscaler_policies", "Policies, by what they are doing.", "state"
         )
-        self.leader = self._gauge("agentscaler_leader", "1 while this replica acts, else 0.")
+        self.leader = self._gauge(
+            "agentscaler_leader", "1 while this replica acts on a shard, else 0.", "shard"
+        )
         self.loop_lag = self._gauge(
             "agentscaler_loop_lag_seconds", "How late the newest pass began after it was due."
         )

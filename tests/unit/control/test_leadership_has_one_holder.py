@@ -1,13 +1,16 @@
 """The Lease: one holder at a time, whatever fails; taken over in time, given back at the end."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from agentscaler.act.leases import Lease
+from agentscaler.control.candidacy import Candidacy
 from agentscaler.control.leadership import Elector, Terms
+from agentscaler.control.sharding import WHOLE
 from agentscaler.errors import ClusterError, ConflictError, LeadershipLostError
 from tests.fakes.clocks import NOON, HandClock
 
@@ -15,7 +18,6 @@ FAST = Terms(
     duration=timedelta(seconds=1),
     renew_deadline=timedelta(seconds=0.6),
     renew_every=timedelta(seconds=0.02),
-    seek_every=timedelta(seconds=0.02),
     request_timeout=timedelta(seconds=0.1),
 )
 
@@ -55,6 +57,18 @@ def elector(name: str, shelf: Shelf, clock: HandClock) -> Elector:
     return Elector(name, shelf.read, shelf.write, clock=clock, terms=FAST)
 
 
+async def lead(who: Elector, work: Callable[[], Awaitable[None]]) -> None:
+    """Seek and lead the only shard, without any other division."""
+    candidacy = Candidacy(
+        {WHOLE: who}, no_others, clock=who._clock, seek_every=timedelta(seconds=0.02)
+    )
+    await candidacy.lead(lambda _: work())
+
+
+async def no_others() -> dict[str, Lease]:
+    return {}
+
+
 async def until_cancelled() -> None:
     await asyncio.sleep(3600)
 
@@ -75,9 +89,9 @@ async def end(*tasks: "asyncio.Task[None]") -> None:
 async def test_first_one_leads_and_the_second_waits() -> None:
     shelf, clock = Shelf(), HandClock()
     one, two = elector("one", shelf, clock), elector("two", shelf, clock)
-    first = asyncio.create_task(one.lead(until_cancelled))
+    first = asyncio.create_task(lead(one, until_cancelled))
     await led(first, one)
-    assert not await two._seek()
+    assert not await two.seek()
     assert (one.holder, two.holder, two.may_write()) == ("one", "one", False)
     await end(first)
 
@@ -90,9 +104,9 @@ async def test_work_that_ends_gives_the_lease_back_at_once() -> None:
     async def work() -> None:
         done.append("work")
 
-    await one.lead(work)
+    await lead(one, work)
     assert (done, one.may_write(), one.holder) == (["work"], False, "")
-    assert await two._seek()
+    assert await two.seek()
     assert shelf.lease is not None
     assert (shelf.lease.holder, shelf.lease.transitions) == ("two", 1)
 
@@ -108,7 +122,7 @@ async def test_stopped_while_it_claims_gives_back_what_it_may_have_got() -> None
         return written
 
     one = Elector("one", shelf.read, slowly, clock=clock, terms=FAST)
-    task = asyncio.create_task(one.lead(until_cancelled))
+    task = asyncio.create_task(lead(one, until_cancelled))
     await claiming.wait()
     task.cancel()
     await asyncio.sleep(0)
@@ -127,9 +141,8 @@ async def test_stopped_while_its_claim_fails_ends_all_the_same() -> None:
         await asyncio.sleep(3600)
         return lease
 
-    task = asyncio.create_task(
-        Elector("one", shelf.read, hanging, clock=clock, terms=FAST).lead(until_cancelled)
-    )
+    one = Elector("one", shelf.read, hanging, clock=clock, terms=FAST)
+    task = asyncio.create_task(lead(one, until_cancelled))
     await claiming.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -138,32 +151,32 @@ async def test_stopped_while_its_claim_fails_ends_all_the_same() -> None:
 
 async def test_dead_holder_is_replaced_only_after_a_whole_duration_of_our_own_time() -> None:
     shelf, clock = Shelf(), HandClock()
-    await elector("dead", shelf, clock)._seek()
+    await elector("dead", shelf, clock).seek()
     two = elector("two", shelf, clock)
-    assert not await two._seek()
+    assert not await two.seek()
     clock.seconds += 1.0
-    assert not await two._seek()
+    assert not await two.seek()
     clock.seconds += 0.001
-    assert await two._seek()
+    assert await two.seek()
 
 
 async def test_clock_of_the_other_machine_does_not_matter() -> None:
     shelf, clock = Shelf(), HandClock()
-    await elector("ahead", shelf, clock)._seek()
+    await elector("ahead", shelf, clock).seek()
     assert shelf.lease is not None
     shelf.lease = replace(shelf.lease, renewed_at=NOON - timedelta(days=1))
-    assert not await elector("two", shelf, clock)._seek()
+    assert not await elector("two", shelf, clock).seek()
 
 
 async def test_renewing_holder_stays() -> None:
     shelf, clock = Shelf(), HandClock()
     one, two = elector("one", shelf, clock), elector("two", shelf, clock)
-    first = asyncio.create_task(one.lead(until_cancelled))
+    first = asyncio.create_task(lead(one, until_cancelled))
     await led(first, one)
     for _ in range(20):
         clock.seconds += 0.3
         await asyncio.sleep(0.04)
-        assert not await two._seek()
+        assert not await two.seek()
     assert one.may_write()
     await end(first)
 
@@ -172,22 +185,22 @@ async def test_renewing_holder_stays() -> None:
 async def test_holder_stops_before_anybody_may_take_over(fault: str) -> None:
     shelf, clock = Shelf(), HandClock()
     one, two = elector("one", shelf, clock), elector("two", shelf, clock)
-    first = asyncio.create_task(one.lead(until_cancelled))
+    first = asyncio.create_task(lead(one, until_cancelled))
     await led(first, one)
-    await two._seek()
+    await two.seek()
     setattr(shelf, fault, True)
     clock.seconds += 0.7  # beyond the renew deadline, before the duration
     assert not one.may_write()
     with pytest.raises(LeadershipLostError, match="could not be renewed for "):
         await asyncio.wait_for(first, 2)
     setattr(shelf, fault, False)
-    assert not await two._seek()
+    assert not await two.seek()
 
 
 async def test_passing_fault_is_survived() -> None:
     shelf, clock = Shelf(), HandClock()
     one = elector("one", shelf, clock)
-    first = asyncio.create_task(one.lead(until_cancelled))
+    first = asyncio.create_task(lead(one, until_cancelled))
     await led(first, one)
     shelf.failing = True
     await asyncio.sleep(0.05)
@@ -202,7 +215,7 @@ async def test_passing_fault_is_survived() -> None:
 async def test_lease_taken_by_another_ends_the_right_at_once() -> None:
     shelf, clock = Shelf(), HandClock()
     one = elector("one", shelf, clock)
-    first = asyncio.create_task(one.lead(until_cancelled))
+    first = asyncio.create_task(lead(one, until_cancelled))
     await led(first, one)
     assert shelf.lease is not None
     shelf.lease = replace(shelf.lease, holder="thief", resource_version="99")
@@ -215,7 +228,7 @@ async def test_lease_taken_by_another_ends_the_right_at_once() -> None:
 async def test_deleted_lease_ends_the_right() -> None:
     shelf, clock = Shelf(), HandClock()
     one = elector("one", shelf, clock)
-    first = asyncio.create_task(one.lead(until_cancelled))
+    first = asyncio.create_task(lead(one, until_cancelled))
     await led(first, one)
     shelf.lease = None
     with pytest.raises(LeadershipLostError, match="held by nobody"):
@@ -229,7 +242,7 @@ async def test_failure_of_the_work_is_passed_on_and_the_lease_given_back() -> No
         raise ValueError("broken")
 
     with pytest.raises(ValueError, match="broken"):
-        await elector("one", shelf, clock).lead(work)
+        await lead(elector("one", shelf, clock), work)
     assert shelf.writes == ["one", ""]
 
 
@@ -239,14 +252,14 @@ async def test_release_that_fails_is_left_to_run_out() -> None:
     async def work() -> None:
         shelf.failing = True
 
-    await elector("one", shelf, clock).lead(work)
+    await lead(elector("one", shelf, clock), work)
     assert shelf.writes == ["one"]
 
 
 async def test_margin_shortens_the_right_to_write() -> None:
     shelf, clock = Shelf(), HandClock()
     one = elector("one", shelf, clock)
-    await one._seek()
+    await one.seek()
     assert one.may_write(timedelta(seconds=0.5))
     assert not one.may_write(timedelta(seconds=0.6))
     assert one._lease is not None
@@ -257,6 +270,6 @@ async def test_margin_shortens_the_right_to_write() -> None:
 async def test_race_for_a_free_lease_has_one_winner() -> None:
     shelf, clock = Shelf(), HandClock()
     rivals = [elector(str(number), shelf, clock) for number in range(8)]
-    won = await asyncio.gather(*(rival._seek() for rival in rivals))
+    won = await asyncio.gather(*(rival.seek() for rival in rivals))
     assert sum(won) == 1
     assert [rival.may_write() for rival in rivals].count(True) == 1

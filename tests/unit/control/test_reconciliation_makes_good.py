@@ -199,3 +199,10 @@ async def test_only_followed_namespaces_are_compared(tmp_path: Path) -> None:
             api, registry, namespaces=["agents"], look_at=lambda _: None, clock=Turns()
         ).catch_up()
         assert len(registry) == 0
+
+
+async def test_policies_of_other_shards_are_not_missed(office: Office) -> None:
+    office.put("a")
+    office.registry.confine("elsewhere".__eq__)
+    await office.reconciler.catch_up()
+    assert (len(office.registry), office.clock.pauses) == (0, [])

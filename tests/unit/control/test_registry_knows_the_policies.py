@@ -277,3 +277,14 @@ def test_wake_that_is_no_time_is_none(registry: Registry, nonsense: str) -> None
     registry.note(None, body())
     assert registry.note("MODIFIED", woken(nonsense)) == set()
     assert entry(registry).woken is None
+
+
+def test_registry_of_a_shard_follows_its_namespaces_alone(registry: Registry) -> None:
+    elsewhere = body("other")
+    elsewhere["metadata"]["namespace"] = "elsewhere"
+    registry.note(None, body())
+    registry.note(None, elsewhere)
+    registry.confine("agents".__eq__)
+    assert [each.key for each in registry] == [KEY]
+    assert registry.note("MODIFIED", elsewhere) == set()
+    assert [each.key for each in registry] == [KEY]

@@ -1,0 +1,99 @@
+"""Which shard this replica leads: one that nobody else does, once no other division is in force.
+
+When the number of shards changes, namespaces change hands between different Leases, which exclude
+nobody. So whoever got a Lease looks afterwards for holders of any that divide otherwise, and gives
+its own back while there are any. Of two that claim at once, each has written before it looks, so at
+least one sees the other: there may be a moment without a leader, and never two.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Final, TypeAlias
+
+from agentscaler.act.leases import Lease
+from agentscaler.clock import Clock
+from agentscaler.control.leadership import Elector
+from agentscaler.control.sharding import Shard
+from agentscaler.errors import ClusterError
+
+Look: TypeAlias = Callable[[], Awaitable[Mapping[str, Lease]]]
+"""Gives the Leases of other divisions by their names; raises ClusterError."""
+
+_SEEK_EVERY: Final = timedelta(seconds=1)
+
+
+class Candidacy:
+    """Seeks a shard without a leader, and leads it."""
+
+    def __init__(
+        self,
+        electors: Mapping[Shard, Elector],
+        look: Look,
+        *,
+        clock: Clock,
+        seek_every: timedelta = _SEEK_EVERY,
+    ) -> None:
+        self._electors = dict(electors)
+        self._look = look
+        self._clock = clock
+        self._seek_every = seek_every
+        self._others: dict[str, tuple[Lease, float]] = {}
+        self._disturbed = False
+
+    def may_write(self, margin: timedelta = timedelta(0)) -> bool:
+        """Tell whether a write that takes up to `margin` is sure to end before our right to it."""
+        return any(elector.may_write(margin) for elector in self._electors.values())
+
+    async def lead(self, work: Callable[[Shard], Awaitable[None]]) -> None:
+        """Wait for a shard, run `work` on it while its Lease is held, and give the Lease back.
+
+        Raises LeadershipLostError once the right to write is lost: the process has to end, for
+        what it holds in memory is no longer the truth.
+        """
+        try:
+            while (shard := await self._seek()) is None:
+                await self._clock.sleep(self._seek_every.total_seconds() * _jitter())
+            await self._electors[shard].hold(work(shard))
+        finally:
+            await asyncio.gather(*(elector.give_back() for elector in self._electors.values()))
+
+    async def _seek(self) -> Shard | None:
+        """Try each shard once, from another one each time, so that replicas spread."""
+        if self._disturbed and not await self._is_undisturbed():
+            return None
+        for shard in random.sample(list(self._electors), len(self._electors)):
+            elector = self._electors[shard]
+            if await elector.seek():
+                if await self._is_undisturbed():
+                    return shard
+                await elector.give_back()
+                return None
+        return None
+
+    async def _is_undisturbed(self) -> bool:
+        """Tell whether nobody holds a Lease of another division; in doubt somebody does."""
+        try:
+            found = await self._look()
+        except (ClusterError, TimeoutError):
+            self._disturbed = True
+        else:
+            now = self._clock.monotonic()
+            self._others = {
+                name: (lease, self._unchanged_since(name, lease, now))
+                for name, lease in found.items()
+            }
+            self._disturbed = any(
+                lease.holder and now - since <= lease.duration_seconds
+                for lease, since in self._others.values()
+            )
+        return not self._disturbed
+
+    def _unchanged_since(self, name: str, lease: Lease, now: float) -> float:
+        known, since = self._others.get(name, (None, now))
+        return since if known == lease else now
+
+
+def _jitter() -> float:
+    return random.uniform(0.8, 1.2)  # noqa: S311  (keeps replicas from asking in step)

@@ -1,0 +1,107 @@
+"""Operators that act at once: each on its namespaces, replaced when it dies, divided anew.
+
+On a cluster of its own, for the release is another than that of all tests.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import pairwise
+
+import pytest
+
+from agentscaler.control import sharding
+from tests.bed import Bed, BedConfig
+from tests.bed.fleet import Fleet
+from tests.bed.processes import wait_until
+from tests.e2e.conftest import CHART
+from tests.e2e.operators import RELEASE, Operator
+from tests.e2e.worlds import SYSTEM_NAMESPACE, World
+
+pytestmark = pytest.mark.e2e
+
+EAGER = {"scaleUp": {"maxStep": 20}, "scaleDown": {"maxStep": 20, "cooldown": "3s"}}
+
+
+@pytest.fixture
+def bed() -> Iterator[Bed]:
+    if BedConfig().cluster != "local":
+        pytest.skip("on this cluster the release is that of all tests")
+    with Bed.up() as made:
+        yield made
+
+
+def release(bed: Bed, verb: str, shards: int) -> None:
+    values = f"prometheus.url={bed.prometheus_url},drain.enabled=true,shards={shards}"
+    bed.helm(
+        verb, RELEASE, str(CHART), "--namespace", SYSTEM_NAMESPACE, "--create-namespace", "--wait",
+        "--set", f"{values},replicas={shards + 1}", timeout=180,
+    )  # fmt: skip
+
+
+def homes(count: int) -> list[str]:
+    """Name a namespace for each shard."""
+    names = [f"team-{number}" for number in range(20)]
+    return [next(filter(shard.owns, names)) for shard in sharding.shards(count)]
+
+
+def led(operator: Operator, count: int = 2) -> list[int]:
+    """Tell which shards an operator leads."""
+    shards = range(count)
+    return [each for each in shards if operator.metric("agentscaler_leader", shard=str(each))]
+
+
+def grow(world: World) -> None:
+    """Have requests wait for more replicas, and wait until those are on record."""
+    size = world.replicas()
+    world.pin(queue=4 * (size + 5), active=0)
+    wait_until(lambda: world.replicas() > size, within=30, what=f"growth in {world.namespace}")
+    wait_until(lambda: is_one_story(world), within=20, what="its record")
+
+
+def is_one_story(world: World) -> bool:
+    """Tell whether each scaling began where the one before had ended, and all were carried out."""
+    past = world.history()
+    carried_out = {each["outcome"] for each in past} == {"Applied"}
+    return carried_out and all(newer["from"] == older["to"] for newer, older in pairwise(past))
+
+
+@pytest.mark.timeout(600)
+def test_shards_act_at_once_and_are_taken_over_and_divided_anew(bed: Bed) -> None:
+    release(bed, "install", shards=2)
+    with Fleet.up(bed) as fleet, ExitStack() as running:
+        worlds = [World(bed, fleet, name) for name in homes(2)]
+        for world in worlds:
+            world.agent()
+            world.pin(queue=4, active=0)
+            world.policy(demand=EAGER, maxReplicas=40)
+        three = [
+            running.enter_context(Operator(bed, f"shard{number}", "--shards=2"))
+            for number in range(3)
+        ]
+        wait_until(
+            lambda: sorted(shard for each in three for shard in led(each)) == [0, 1],
+            within=20,
+            what="two leaders",
+        )
+        for world in worlds:
+            grow(world)
+        followed = {tuple(led(each)): each.metric("agentscaler_policies") for each in three}
+        assert followed == {(): 0, (0,): 1, (1,): 1}
+
+        first = next(each for each in three if led(each) == [0])
+        (spare,) = (each for each in three if not led(each))
+        first.kill()
+        wait_until(lambda: led(spare) == [0], within=25, what="the takeover")
+        grow(worlds[0])
+
+        release(bed, "upgrade", shards=1)
+        alone = running.enter_context(Operator(bed, "alone"))
+        second = next(each for each in three if each not in {first, spare})
+        spare.terminate()
+        grow(worlds[1])
+        assert led(alone, 1) == []
+        second.terminate()
+        wait_until(lambda: led(alone, 1) == [0], within=10, what="the whole in one hand")
+        for world in worlds:
+            grow(world)
+            assert not world.events("ReplicasContested")
