@@ -73,8 +73,8 @@ test: $(READY)  ## All tests: unit, contract, integration, end to end on a real 
 	$(BIN)/coverage erase
 	$(BIN)/pytest tests/unit --numprocesses=auto --cov --cov-report= --cov-fail-under=0
 	$(BIN)/coverage report --include='$(PURE)' --fail-under=100
-	$(BIN)/pytest -m "not bench" --ignore=tests/unit --numprocesses=$(FILES_AT_ONCE) --dist=loadfile --durations=15 \
-	  --cov --cov-append --cov-report=term
+	$(BIN)/pytest -m "not bench" --ignore=tests/unit --numprocesses=$(FILES_AT_ONCE) --dist=loadfile \
+	  --no-loadscope-reorder --durations=15 --cov --cov-append --cov-report=term
 
 .PHONY: e2e
 e2e: $(READY)  ## End-to-end tests alone (CLUSTER=local|kind|current; TESTS=tests/e2e/some.py)

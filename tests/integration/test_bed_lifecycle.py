@@ -128,10 +128,15 @@ def test_down_ends_every_process_and_removes_the_folder() -> None:
 def command_line(*words: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run the bed's command line as a shell would, and end it with the test."""
     lifeline = Lifeline()
+    # What runs in the background of a script ignores Ctrl-C, and hands that on.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as folder, contextlib.closing(lifeline):
-        yield lifeline.spawn(
-            [sys.executable, "-m", "tests.bed", *words], log=Path(folder, "log"), cwd=ROOT
-        )
+        try:
+            yield lifeline.spawn(
+                [sys.executable, "-m", "tests.bed", *words], log=Path(folder, "log"), cwd=ROOT
+            )
+        finally:
+            signal.signal(signal.SIGINT, inherited)
 
 
 def family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
@@ -172,7 +177,7 @@ def test_interrupted_start_leaves_no_process_and_no_file(number: signal.Signals)
         folders = {Path(process.cwd()).parent for process in children if process.name() == "etcd"}
 
         owner.send_signal(number)
-        owner.wait()
+        owner.wait(timeout=60)
 
         gone, alive = psutil.wait_procs(children, timeout=15)
         assert (len(gone), alive) == (len(children), [])
