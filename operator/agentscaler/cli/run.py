@@ -1,6 +1,7 @@
 """agentscaler run: the operator itself."""
 
 import asyncio
+import gc
 import os
 from pathlib import Path
 from typing import Any, Final
@@ -111,7 +112,18 @@ def command(**options: Any) -> None:
     AGENTSCALER_PROMETHEUS_URL.
     """
     logs.configure(options["log_format"], level=options["log_level"].upper())
+    _collect_less_often()
     asyncio.run(main.run(_settings(options)))
+
+
+def _collect_less_often() -> None:
+    """Have the collector of garbage leave alone what was imported, and look at the rest less.
+
+    It looked at all modules and policies every few passes, which took an eighth of the processor
+    time of a thousand policies, and found nothing.
+    """
+    gc.freeze()
+    gc.set_threshold(10_000)
 
 
 def _settings(options: dict[str, Any]) -> main.Settings:

@@ -16,6 +16,7 @@ from agentscaler.report import logs
 
 _EVERY_SECONDS: Final = 300.0
 _RETRY_SECONDS: Final = 1.0
+_GLANCE_SECONDS: Final = 0.1
 # How long the watch may take to tell of all policies before they are read one by one.
 _PATIENCE_SECONDS: Final = 20.0
 _LOG: Final = logs.logger("agentscaler.reconciliation")
@@ -56,24 +57,28 @@ class Reconciler:
             else:
                 if not unknown:
                     return
-                await self._told_of(unknown, until)
+                if await self._told_of(unknown, until):
+                    continue
             await self._clock.sleep(_RETRY_SECONDS)
 
-    async def _told_of(self, keys: Collection[tuple[str, str]], until: float) -> None:
-        """Wait until the watch has told of these, at whichever version.
+    async def _told_of(self, keys: Collection[tuple[str, str]], until: float) -> bool:
+        """Wait until the watch has told of these, at whichever version; tell whether it had to.
 
         A list of ten thousand takes half a second of us and of the server: not again each second.
         """
-        unheard = set(keys)
-        while self._clock.monotonic() < until:
-            unheard = {
-                (namespace, name)
-                for namespace, name in unheard
-                if self._registry.find(f"{namespace}/{name}") is None
-            }
-            if not unheard:
-                return
-            await self._clock.sleep(_RETRY_SECONDS)
+        unheard = self._unheard(keys)
+        waits = bool(unheard)
+        while unheard and self._clock.monotonic() < until:
+            await self._clock.sleep(_GLANCE_SECONDS)
+            unheard = self._unheard(unheard)
+        return waits and not unheard
+
+    def _unheard(self, keys: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+        return {
+            (namespace, name)
+            for namespace, name in keys
+            if self._registry.find(f"{namespace}/{name}") is None
+        }
 
     async def run(self) -> None:
         """Compare every five minutes, until cancelled."""
