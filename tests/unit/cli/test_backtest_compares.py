@@ -30,7 +30,7 @@ def policy(tmp_path: Path) -> Path:
 @pytest.fixture
 def trace(tmp_path: Path) -> Path:
     file = tmp_path / "load.csv"
-    rows = [f"{minute * 60},{20 + minute % 7},10" for minute in range(14)]
+    rows = [f"{minute * 60},{8 + minute % 4},24" for minute in range(14)]
     file.write_text("\n".join(["t_s,arrivals,mean_service_s", *rows]) + "\n")
     return file
 

@@ -16,14 +16,14 @@ metadata: {name: research, namespace: agents}
 spec:
   scaleTargetRef: {name: research}
   maxReplicas: MOST
-  pollingInterval: 120s
+  pollingInterval: 240s
 """
 
 
 @pytest.fixture
 def trace(tmp_path: Path) -> Path:
     file = tmp_path / "load.csv"
-    rows = [f"{minute * 60},{10 + minute % 5},40" for minute in range(121)]
+    rows = [f"{minute * 60},{4 + minute % 3},96" for minute in range(121)]
     file.write_text("\n".join(["t_s,arrivals,mean_service_s", *rows]) + "\n")
     return file
 

@@ -49,7 +49,7 @@ def test_level_shift_is_followed_within_a_few_buckets() -> None:
 def test_share_of_loads_below_the_upper_one_is_the_quantile() -> None:
     bank, row = bank_row(quantile=0.9)
     rng = np.random.default_rng(3)
-    loads = rng.poisson(wave(6 * SEASON, SEASON)).astype(float)
+    loads = rng.poisson(wave(4 * SEASON, SEASON)).astype(float)
     below = []
     for step, load in enumerate(loads):
         now = MIDNIGHT + step * SECOND
