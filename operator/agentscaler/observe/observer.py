@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 from agentscaler.api.policy import Policy
 from agentscaler.clock import Clock
@@ -22,6 +23,9 @@ from agentscaler.observe.rations import ration
 from agentscaler.observe.readings import Answers, Readings
 from agentscaler.observe.sources import NO_SECRETS, SecretKey, Settings, Sources
 from agentscaler.observe.unions import Suspects
+
+Wanted: TypeAlias = Mapping[str, Wants]
+"""What policies want to know, by their keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ class Observer:
         self._clock = clock
         self._wants: dict[str, tuple[Policy, Wants]] = {}
         self._suspects: dict[Server, Suspects] = {}
+        self._wanted: Wanted = {}
+        self._plans: tuple[Wanted, Mapping[Server, Plan]] = {}, {}
 
     async def observe(
         self,
@@ -60,8 +66,7 @@ class Observer:
         deadline of the settings.
         """
         asked_before = self._count()
-        wanted = ration({policy.key: self._wants_of(policy) for policy in policies})
-        plans = asks.plan(wanted.values())
+        wanted, plans = self._planned({each.key: self._wants_of(each) for each in policies})
         until = self._clock.monotonic() + self._settings.deadline.total_seconds()
         passes = (
             self._ask(server, plan, until=until, now=now, secrets=secrets)
@@ -111,6 +116,13 @@ class Observer:
             known = policy, asks.wants_of(policy, self._settings.window, self._settings.tenancy)
             self._wants[policy.key] = known
         return known[1]
+
+    def _planned(self, wanted: Wanted) -> tuple[Wanted, Mapping[Server, Plan]]:
+        """Say what is asked, and whom: worked out anew only if somebody wants something else."""
+        if wanted != self._wanted:
+            rationed = ration(wanted)
+            self._wanted, self._plans = wanted, (rationed, asks.plan(rationed.values()))
+        return self._plans
 
     def _count(self) -> int:
         return sum(prometheus.asked for prometheus in self._sources.opened())

@@ -14,6 +14,7 @@ from agentscaler.report import conditions, story
 Document = dict[str, Any]
 
 HEARTBEAT: Final = timedelta(minutes=5)
+_FIELDS: Final = tuple(PolicyStatus.model_fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +47,17 @@ def _timeless(status: PolicyStatus) -> PolicyStatus:
     return status.model_copy(update={"last_update_time": None})
 
 
-def dump(status: PolicyStatus) -> Document:
-    """Write a status as a document, with its story; what is empty is left out."""
-    document = status.model_dump(by_alias=True, mode="json", exclude_defaults=True)
+def dump(status: PolicyStatus, fields: set[str] | None = None) -> Document:
+    """Write a status, or some of its fields, as a document with its story; nothing is empty."""
+    document = status.model_dump(by_alias=True, mode="json", exclude_defaults=True, include=fields)
     told = story.tell(status)
     return {**document, "story": list(told)} if told else document
 
 
 def patch(old: PolicyStatus, new: PolicyStatus) -> Document:
     """Give the JSON merge patch for `status` that turns the old one into the new one."""
-    return _difference(dump(old), dump(new))
+    fields = {name for name in _FIELDS if getattr(old, name) != getattr(new, name)}
+    return _difference(dump(old, fields), dump(new, fields))
 
 
 def parse_status(raw: object) -> PolicyStatus:
