@@ -19,18 +19,16 @@ from typing import Final
 
 from agentscaler import __version__, conventions
 from agentscaler.act.client import Api, Limits, connect
-from agentscaler.act.leases import Lease, list_leases, read_lease, write_lease
 from agentscaler.act.rivals import Rivals
 from agentscaler.act.targets import Targets
 from agentscaler.clock import SystemClock
-from agentscaler.control import placing, probes, sharding
+from agentscaler.control import placing, probes, sharding, standing
 from agentscaler.control.analyzer import Analyzer
-from agentscaler.control.candidacy import Candidacy
+from agentscaler.control.candidacy import Candidacy, candidate
 from agentscaler.control.cycle import Cycle, Parts
 from agentscaler.control.draining import Drains
 from agentscaler.control.forecasts import Forecasts
 from agentscaler.control.keyring import Keyring
-from agentscaler.control.leadership import Elector
 from agentscaler.control.loop import Loop, Rounds
 from agentscaler.control.reconciliation import Reconciler
 from agentscaler.control.recording import Record
@@ -39,7 +37,8 @@ from agentscaler.control.schedule import Schedule
 from agentscaler.control.sharding import Shard
 from agentscaler.control.standing import Judge
 from agentscaler.errors import AgentscalerError
-from agentscaler.handlers import watching
+from agentscaler.handlers import admission, watching
+from agentscaler.handlers.admission import Desk
 from agentscaler.observe import profiles
 from agentscaler.observe.observer import Observer
 from agentscaler.observe.recorded import Recorder as HistoryReader
@@ -66,6 +65,7 @@ class Settings:
     lease_namespace: str = "default"
     lease_name: str = conventions.LEASE_NAME
     shards: int = 1
+    desk: Desk | None = None
     host: str = "127.0.0.1"
     port: int = 8080
     requests_per_second: float = 200.0
@@ -108,6 +108,7 @@ class Operator:
             self._connected() as (api, candidacy),
             self._cluster(api) as (targets, rivals),
             self._pages(),
+            self._desk(),
         ):
             policies = asyncio.create_task(self._watch_policies(api), name="policies")
             lead = partial(self._lead, api, targets, rivals)
@@ -188,24 +189,20 @@ class Operator:
         return ""
 
     def _candidacy(self, api: Api) -> Candidacy:
-        electors = {shard: self._elector(api, shard) for shard in self._shards}
-        return Candidacy(electors, partial(self._other_leases, api), clock=self._clock)
-
-    def _elector(self, api: Api, shard: Shard) -> Elector:
-        place = (self._settings.lease_namespace, shard.lease_name(self._settings.lease_name))
-        return Elector(
-            self._identity,
-            partial(read_lease, api, *place),
-            partial(write_lease, api, *place),
-            clock=self._clock,
-            shards=shard.count,
-        )
-
-    async def _other_leases(self, api: Api) -> dict[str, Lease]:
-        """Read the Leases of this release with another number of shards, as before an upgrade."""
-        found = await list_leases(api, self._settings.lease_namespace)
         settings = self._settings
-        return sharding.of_other_divisions(found, settings.lease_name, settings.shards)
+        place = (settings.lease_namespace, settings.lease_name)
+        return candidate(api, self._identity, place, settings.shards, clock=self._clock)
+
+    @asynccontextmanager
+    async def _desk(self) -> AsyncIterator[None]:
+        """Answer the API server what the linter says of policies, where that is asked for."""
+        if self._settings.desk is None:
+            yield
+            return
+        remarks = partial(standing.remarks, self._registry)
+        async with admission.serving(self._settings.desk, remarks, self._clock) as port:
+            _LOG.info("answering the API server", port=port)
+            yield
 
     async def _watch_policies(self, api: Api) -> None:
         namespaces = self._settings.namespaces

@@ -61,6 +61,19 @@ VALUES: dict[str, dict[str, Any]] = {
         "networkPolicy": {"enabled": True, "apiServerPorts": [6443], "prometheusPorts": [9090]},
         "logLevel": "debug",
     },
+    "asked": {
+        "webhook": {"enabled": True},
+        "watchNamespaces": ["agents"],
+        "networkPolicy": {"enabled": True},
+    },
+    "asked-with-a-certificate": {
+        "webhook": {
+            "enabled": True,
+            "failurePolicy": "Fail",
+            "certificate": {"secretName": "given", "caBundle": "Z2l2ZW4="},
+            "annotations": {"cert-manager.io/inject-ca-from": "system/given"},
+        },
+    },
     "other-targets": {
         "scaleTargets": [{"apiGroup": "argoproj.io", "resource": "rollouts"}],
         "keda": {"enabled": False},

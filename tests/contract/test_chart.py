@@ -1,6 +1,7 @@
 """The chart renders, for every way it is meant to be installed, and grants no more than it must."""
 
 import json
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,11 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from cryptography import x509
 
 from agentscaler import __version__
 from agentscaler.cli import run
+from agentscaler.handlers.admission import PATH
 from tests.bed.errors import BedError
 from tests.bed.tools import Tool
 from tests.contract.chart_values import URL, VALUES, WITH_GATEWAY
@@ -91,10 +94,46 @@ def test_pod_is_confined(objects: list[dict[str, Any]]) -> None:
 
 def test_pod_is_probed_where_it_listens(objects: list[dict[str, Any]]) -> None:
     container = one(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]
-    assert container["ports"] == [{"name": "http", "containerPort": 8080}]
+    assert container["ports"][0] == {"name": "http", "containerPort": 8080}
     assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "http"}
     assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
-    assert one(objects, "Service")["spec"]["ports"][0]["targetPort"] == "http"
+    targets = [
+        port["targetPort"]
+        for each in objects
+        if each["kind"] == "Service"
+        for port in each["spec"]["ports"]
+    ]
+    assert targets == [port["name"] for port in container["ports"]]
+
+
+def test_webhook_asks_where_the_pods_answer(helm: Tool, tmp_path: Path) -> None:
+    objects = render(helm, tmp_path, {"webhook": {"enabled": True}})
+    pod = one(objects, "Deployment")["spec"]["template"]["spec"]
+    (hook,) = one(objects, "ValidatingWebhookConfiguration")["webhooks"]
+    asked = hook["clientConfig"]["service"]
+    (service,) = [
+        each
+        for each in objects
+        if each["kind"] == "Service" and each["metadata"]["name"] == asked["name"]
+    ]
+    assert (hook["failurePolicy"], asked["path"]) == ("Ignore", PATH)
+    assert service["spec"]["ports"][0]["targetPort"] in {
+        each["name"] for each in pod["containers"][0]["ports"]
+    }
+    secret = one(objects, "Secret")
+    certificate = x509.load_pem_x509_certificate(b64decode(secret["data"]["tls.crt"]))
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert f"{asked['name']}.{asked['namespace']}.svc" in names.get_values_for_type(x509.DNSName)
+    authority = b64decode(hook["clientConfig"]["caBundle"])
+    certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(authority))
+    assert secret["metadata"]["name"] in {
+        each["secret"]["secretName"] for each in pod["volumes"] if "secret" in each
+    }
+
+
+def test_fewer_replicas_than_shards_are_refused(helm: Tool) -> None:
+    with pytest.raises(BedError, match="replicas: set at least 3, one for each of the shards"):
+        helm("template", "x", CHART, "--set", "prometheus.url=http://p:9090,shards=3,replicas=2")
 
 
 def test_rights_name_what_they_grant(objects: list[dict[str, Any]]) -> None:

@@ -31,6 +31,7 @@ def may(bed: Bed, *question: str) -> bool:
         ("list", "pods"),
         ("patch", "pods"),
         ("create", "events"),
+        ("list", "leases.coordination.k8s.io", f"--namespace={SYSTEM_NAMESPACE}"),
         (
             "update",
             f"leases.coordination.k8s.io/{conventions.LEASE_NAME}",

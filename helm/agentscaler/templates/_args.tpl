@@ -30,5 +30,9 @@
 - --shards={{ .Values.shards }}
 {{- end }}
 - --listen=0.0.0.0:8080
+{{- if .Values.webhook.enabled }}
+- --webhook-listen=0.0.0.0:8443
+- --webhook-certificate=/etc/agentscaler/webhook
+{{- end }}
 - --log-level={{ .Values.logLevel }}
 {{- end }}

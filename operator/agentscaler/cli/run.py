@@ -10,6 +10,7 @@ import click
 
 from agentscaler import conventions, main
 from agentscaler.control import sharding
+from agentscaler.handlers.admission import Desk
 from agentscaler.observe.credentials import Credentials
 from agentscaler.observe.sources import Settings as SourceSettings
 from agentscaler.observe.tenancy import Tenancy
@@ -18,7 +19,11 @@ from agentscaler.report import logs
 _LAST_PORT: Final = 65535
 
 
-def _listen(_context: click.Context, _option: click.Parameter, value: str) -> tuple[str, int]:
+def _listen(
+    _context: click.Context, _option: click.Parameter, value: str | None
+) -> tuple[str, int] | None:
+    if value is None:
+        return None
     host, colon, port = value.rpartition(":")
     if not colon or not port.isdecimal() or int(port) > _LAST_PORT:
         raise click.BadParameter(f"{value!r} is no address: write it like 127.0.0.1:8080")
@@ -88,6 +93,17 @@ def _listen(_context: click.Context, _option: click.Parameter, value: str) -> tu
     help="Where /livez, /readyz and /metrics are served; port 0 takes a free one.",
 )
 @click.option(
+    "--webhook-listen",
+    callback=_listen,
+    metavar="HOST:PORT",
+    help="Where the API server asks what the linter says of a policy. Default: nowhere.",
+)
+@click.option(
+    "--webhook-certificate",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with tls.crt and tls.key for that; read again every minute.",
+)
+@click.option(
     "--api-rate",
     default=200.0,
     type=click.FloatRange(min=1),
@@ -143,10 +159,21 @@ def _settings(options: dict[str, Any]) -> main.Settings:
         lease_namespace=options["lease_namespace"],
         lease_name=options["lease_name"],
         shards=options["shards"],
+        desk=_desk(options),
         host=host,
         port=port,
         requests_per_second=options["api_rate"],
     )
+
+
+def _desk(options: dict[str, Any]) -> Desk | None:
+    place, certificate = options["webhook_listen"], options["webhook_certificate"]
+    if (place is None) != (certificate is None):
+        raise click.UsageError("--webhook-listen and --webhook-certificate need each other")
+    if place is None:
+        return None
+    host, port = place
+    return Desk(host, port, certificate)
 
 
 def _credentials(options: dict[str, Any]) -> Credentials:

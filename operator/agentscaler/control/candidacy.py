@@ -10,10 +10,13 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Final, TypeAlias
 
-from agentscaler.act.leases import Lease
+from agentscaler.act.client import Api
+from agentscaler.act.leases import Lease, list_leases, read_lease, write_lease
 from agentscaler.clock import Clock
+from agentscaler.control import sharding
 from agentscaler.control.leadership import Elector
 from agentscaler.control.sharding import Shard
 from agentscaler.errors import ClusterError
@@ -93,6 +96,23 @@ class Candidacy:
     def _unchanged_since(self, name: str, lease: Lease, now: float) -> float:
         known, since = self._others.get(name, (None, now))
         return since if known == lease else now
+
+
+def candidate(
+    api: Api, identity: str, lease: tuple[str, str], count: int, *, clock: Clock
+) -> Candidacy:
+    """Stand for each of `count` shards; `lease` is the namespace and the name of the first's."""
+    namespace, base = lease
+
+    def elector(shard: Shard) -> Elector:
+        place = (api, namespace, shard.lease_name(base))
+        read, write = partial(read_lease, *place), partial(write_lease, *place)
+        return Elector(identity, read, write, clock=clock, shards=count)
+
+    async def look() -> Mapping[str, Lease]:
+        return sharding.of_other_divisions(await list_leases(api, namespace), base, count)
+
+    return Candidacy({shard: elector(shard) for shard in sharding.shards(count)}, look, clock=clock)
 
 
 def _jitter() -> float:

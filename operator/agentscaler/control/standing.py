@@ -1,14 +1,16 @@
 """Whether a policy may be decided on: what of the cluster stands in its way, if anything."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from agentscaler import conventions
+from agentscaler.act.places import TargetKey
 from agentscaler.act.rivals import Rivals
 from agentscaler.act.targets import Targets
 from agentscaler.act.workloads import Target
-from agentscaler.api.policy import Mode, Policy
+from agentscaler.api.policy import Mode, Policy, ScaleTargetRef
 from agentscaler.control.registry import Entry, Registry
 from agentscaler.decide.snapshot import Replicas
 from agentscaler.errors import ClusterError, ForbiddenError, NotFoundError, NotScalableError
@@ -43,6 +45,14 @@ def reference_of(policy: Policy, target: Target) -> Reference:
     """Give the reference by which Events speak of a target."""
     ref = policy.spec.scale_target_ref
     return Reference(ref.api_version, ref.kind, policy.namespace, ref.name, target.uid)
+
+
+def remarks(registry: Registry, body: Mapping[str, Any]) -> Iterator[str]:
+    """Say of a policy that is about to be made whether an older one is on its target."""
+    metadata, ref = body["metadata"], ScaleTargetRef.model_validate(body["spec"]["scaleTargetRef"])
+    if registry.find(f"{metadata['namespace']}/{metadata['name']}") is None:
+        for other in registry.on_target(TargetKey(metadata["namespace"], ref.kind, ref.name)):
+            yield troubles.target_shared(other.name).message
 
 
 class Judge:

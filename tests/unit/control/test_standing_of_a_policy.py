@@ -12,7 +12,7 @@ from agentscaler.act.workloads import Target
 from agentscaler.api.policy import ScaleTargetRef
 from agentscaler.api.status import Reason
 from agentscaler.control.registry import Entry, Registry
-from agentscaler.control.standing import Judge, Unknown, Workable
+from agentscaler.control.standing import Judge, Unknown, Workable, remarks
 from agentscaler.errors import ClusterError, ForbiddenError, NotFoundError, NotScalableError
 from agentscaler.report.troubles import Trouble
 from tests.unit.control.bodies import MINUTE, NOON, body, workload
@@ -235,3 +235,12 @@ def test_foreign_write_right_after_our_own_is_noticed(court: Court) -> None:
     court.sees(entry, workload(3, version="9"))
     assert entry.contest is not None
     assert "to 3 where 6" in entry.contest.message
+
+
+def test_policy_to_be_made_is_told_of_an_older_one_on_its_target() -> None:
+    registry = Registry()
+    registry.note(None, body("first"))
+    (remark,) = remarks(registry, body("second"))
+    assert remark.startswith("Policy first is older and scales the same target")
+    assert not list(remarks(registry, body("first")))
+    assert not list(remarks(registry, body("second", scaleTargetRef={"name": "other"})))

@@ -1,0 +1,77 @@
+"""The linter's answer over TLS, as the API server asks for it."""
+
+import shutil
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from agentscaler.clock import SystemClock
+from agentscaler.errors import UsageError
+from agentscaler.handlers import admission
+from agentscaler.handlers.admission import Desk
+from tests.bed.certificates import Authority
+from tests.fakes.clocks import HandClock
+from tests.fakes.connected import until
+from tests.unit.handlers.test_admission_answers import nothing, policy
+
+
+def certify(folder: Path, name: str) -> ssl.SSLContext:
+    """Put a certificate into the folder; give what trusts it and no other."""
+    authority = Authority(folder, name, SystemClock().now())
+    pair = authority.issue_server("webhook")
+    shutil.copy(pair.public, folder / "tls.crt")
+    shutil.copy(pair.key, folder / "tls.key")
+    return ssl.create_default_context(cafile=str(authority.certificate))
+
+
+@asynccontextmanager
+async def asking(port: int, trusting: ssl.SSLContext) -> AsyncIterator[dict[str, Any]]:
+    request = {"uid": "7", "object": policy(minReplicas=5, maxReplicas=2)}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(
+            f"https://127.0.0.1:{port}/validate", json={"request": request}, ssl=trusting
+        ) as answer,
+    ):
+        yield await answer.json()
+
+
+async def test_policy_is_judged_over_tls(tmp_path: Path) -> None:
+    trusting = certify(tmp_path, "first")
+    async with (
+        admission.serving(Desk("127.0.0.1", 0, tmp_path), nothing, HandClock()) as port,
+        asking(port, trusting) as answer,
+    ):
+        assert (answer["kind"], answer["apiVersion"]) == ("AdmissionReview", "admission.k8s.io/v1")
+        assert answer["response"]["uid"] == "7"
+        assert not answer["response"]["allowed"]
+
+
+async def test_renewed_certificate_is_taken_up(tmp_path: Path) -> None:
+    certify(tmp_path, "first")
+    clock = HandClock()
+    async with admission.serving(Desk("127.0.0.1", 0, tmp_path), nothing, clock) as port:
+        (tmp_path / "tls.crt").write_text("half")
+        began = clock.seconds
+        await until(lambda: clock.seconds > began + 300)
+        trusting = certify(tmp_path, "second")
+        began = clock.seconds
+        await until(lambda: clock.seconds > began + 300)
+        async with asking(port, trusting) as answer:
+            assert answer["response"]["uid"] == "7"
+
+
+async def test_missing_certificate_and_taken_port_are_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no certificate in"):
+        async with admission.serving(Desk("127.0.0.1", 0, tmp_path), nothing, HandClock()):
+            pass
+    certify(tmp_path, "first")
+    async with admission.serving(Desk("127.0.0.1", 0, tmp_path), nothing, HandClock()) as port:
+        with pytest.raises(UsageError, match="cannot listen on"):
+            async with admission.serving(Desk("127.0.0.1", port, tmp_path), nothing, HandClock()):
+                pass
