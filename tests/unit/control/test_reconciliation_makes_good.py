@@ -24,7 +24,7 @@ class Turns:
 
     def __init__(self) -> None:
         self.pauses: list[float] = []
-        self.more = 100
+        self.more = 1000
         self.over = asyncio.Event()
         self.meanwhile: Callable[[], object] = lambda: None
 
