@@ -36,7 +36,7 @@ _OF_THE_LOAD: Final = frozenset(
 )
 # Stages that limit what the load needs; the count before the first of them is the proposal.
 _PACE_AND_BOUNDS: Final = frozenset(
-    {"stabilization", "cooldown", "step", "safety", "fallback", "budget", "bounds"}
+    {"damping", "stabilization", "cooldown", "step", "safety", "fallback", "budget", "bounds"}
 )
 _SECOND: Final = timedelta(seconds=1)
 

@@ -86,3 +86,14 @@ def test_outline_is_that_of_the_status_whatever_the_load(
     expected = replace(outlook(trusted=trusted), expected=active, upper=active + queued)
     snapshot = seen(signals, replicas=replicas, ready=min(replicas, ready), outlook=expected)
     check(PolicyStatus(), policy(), snapshot)
+
+
+def test_proposal_is_what_the_load_needs_before_a_regret_holds_it() -> None:
+    regret = replace(
+        LOOKED, last_down=NOON - 8 * MINUTE, last_up=NOON - 5 * MINUTE, advices=(), reserve=0.0
+    )
+    few = {**IDLE, SignalName.ACTIVE_REQUESTS: 12.0}
+    snapshot, spec = seen(few, replicas=4), policy()
+    decision = decided(spec, snapshot, regret)
+    outline = outlines.after(PolicyStatus(), spec, snapshot, decision, FACTS)
+    assert (outline.proposed, outline.desired, outline.decided) == (3, 4, "Stabilizing")
