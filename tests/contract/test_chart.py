@@ -131,9 +131,22 @@ def test_webhook_asks_where_the_pods_answer(helm: Tool, tmp_path: Path) -> None:
     }
 
 
-def test_fewer_replicas_than_shards_are_refused(helm: Tool) -> None:
-    with pytest.raises(BedError, match="replicas: set at least 3, one for each of the shards"):
-        helm("template", "x", CHART, "--set", "prometheus.url=http://p:9090,shards=3,replicas=2")
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ("shards=3,replicas=2", "replicas: set at least 3, one for each of the shards"),
+        ("webhook.enabled=true,webhook.certificate.secretName=mine", "caBundle: give the auth"),
+        ("webhook.enabled=true,webhook.certificate.caBundle=Yg==", "secretName: name the Secret"),
+    ],
+)
+def test_values_that_contradict_each_other_are_refused(helm: Tool, values: str, said: str) -> None:
+    with pytest.raises(BedError, match=said):
+        helm("template", "x", CHART, "--set", f"prometheus.url=http://p:9090,{values}")
+
+
+def test_drains_leave_a_replica_for_each_shard(helm: Tool, tmp_path: Path) -> None:
+    budget = one(render(helm, tmp_path, {"shards": 3, "replicas": 4}), "PodDisruptionBudget")
+    assert budget["spec"]["minAvailable"] == 3
 
 
 def test_rights_name_what_they_grant(objects: list[dict[str, Any]]) -> None:

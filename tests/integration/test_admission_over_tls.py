@@ -1,5 +1,6 @@
 """The linter's answer over TLS, as the API server asks for it."""
 
+import asyncio
 import shutil
 import ssl
 from collections.abc import AsyncIterator
@@ -53,13 +54,17 @@ async def test_policy_is_judged_over_tls(tmp_path: Path) -> None:
 
 
 async def test_renewed_certificate_is_taken_up(tmp_path: Path) -> None:
-    certify(tmp_path, "first")
+    trusting = certify(tmp_path, "first")
     clock = HandClock()
     async with admission.serving(Desk("127.0.0.1", 0, tmp_path), nothing, clock) as port:
-        (tmp_path / "tls.crt").write_text("half")
+        key = (tmp_path / "tls.key").read_bytes()
+        certify(tmp_path, "second")
+        (tmp_path / "tls.key").write_bytes(key)  # half renewed
         began = clock.seconds
         await until(lambda: clock.seconds > began + 300)
-        trusting = certify(tmp_path, "second")
+        async with asking(port, trusting) as answer:
+            assert answer["response"]["uid"] == "7"
+        trusting = certify(tmp_path, "third")
         began = clock.seconds
         await until(lambda: clock.seconds > began + 300)
         async with asking(port, trusting) as answer:
@@ -75,3 +80,24 @@ async def test_missing_certificate_and_taken_port_are_told(tmp_path: Path) -> No
         with pytest.raises(UsageError, match="cannot listen on"):
             async with admission.serving(Desk("127.0.0.1", port, tmp_path), nothing, HandClock()):
                 pass
+
+
+async def test_more_policies_at_once_than_are_judged_are_left_to_the_failure_policy(
+    tmp_path: Path,
+) -> None:
+    trusting = certify(tmp_path, "first")
+    chain = "+".join(["a"] * 1000)
+    slow = [{"name": f"m{each}", "query": chain, "target": {"value": "1"}} for each in range(10)]
+    request = {"uid": "7", "object": policy(metrics=slow)}
+    async with (
+        admission.serving(Desk("127.0.0.1", 0, tmp_path), nothing, HandClock()) as port,
+        aiohttp.ClientSession() as session,
+    ):
+
+        async def status() -> int:
+            url = f"https://127.0.0.1:{port}/validate"
+            async with session.post(url, json={"request": request}, ssl=trusting) as answer:
+                return answer.status
+
+        told = await asyncio.gather(*(status() for _ in range(12)))
+    assert sorted(told) == [200] * 8 + [503] * 4

@@ -15,6 +15,11 @@
 {{- end }}
 {{- end }}
 
+{{/* A Service's name has 63 characters at most. */}}
+{{- define "agentscaler.webhook" -}}
+{{- printf "%s-webhook" (include "agentscaler.fullname" . | trunc 55 | trimSuffix "-") }}
+{{- end }}
+
 {{- define "agentscaler.selector" -}}
 app.kubernetes.io/name: {{ include "agentscaler.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}

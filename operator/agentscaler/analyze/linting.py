@@ -39,13 +39,19 @@ def is_policy(manifest: Any) -> bool:
 
 
 def check(
-    manifest: Mapping[str, Any], *, now: datetime, judge_query: Callable[[str], str]
+    manifest: Mapping[str, Any],
+    *,
+    now: datetime,
+    judge_query: Callable[[str], str],
+    is_pruned: bool = False,
 ) -> tuple[Finding, ...]:
     """Find errors, or where there are none what may disappoint.
 
-    `judge_query` says why a query cannot give one number, or nothing.
+    `judge_query` says why a query cannot give one number, or nothing. In a manifest that
+    `is_pruned` the API server left only what its own schema knows, which may be a newer one.
     """
-    if errors := [*_head(manifest), *misfits(manifest, crd.resource_schema())]:
+    unknown = () if is_pruned else misfits(manifest, crd.resource_schema())
+    if errors := [*_head(manifest), *unknown]:
         return tuple(Finding(Severity.ERROR, error) for error in errors)
     try:
         spec = PolicySpec.model_validate(without_nulls(manifest.get("spec", {})))

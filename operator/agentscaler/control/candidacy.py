@@ -8,7 +8,7 @@ least one sees the other: there may be a moment without a leader, and never two.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Final, TypeAlias
@@ -20,10 +20,12 @@ from agentscaler.control import sharding
 from agentscaler.control.leadership import Elector
 from agentscaler.control.sharding import Shard
 from agentscaler.errors import ClusterError
+from agentscaler.report import logs
 
 Look: TypeAlias = Callable[[], Awaitable[Mapping[str, Lease]]]
 """Gives the Leases of other divisions by their names; raises ClusterError."""
 
+_LOG: Final = logs.logger("agentscaler.leadership")
 _SEEK_EVERY: Final = timedelta(seconds=1)
 
 
@@ -79,7 +81,8 @@ class Candidacy:
         """Tell whether nobody holds a Lease of another division; in doubt somebody does."""
         try:
             found = await self._look()
-        except (ClusterError, TimeoutError):
+        except (ClusterError, TimeoutError) as exc:
+            _LOG.warning("leases not listed, so nothing is led", error=str(exc))
             self._disturbed = True
         else:
             now = self._clock.monotonic()
@@ -87,11 +90,18 @@ class Candidacy:
                 name: (lease, self._unchanged_since(name, lease, now))
                 for name, lease in found.items()
             }
-            self._disturbed = any(
-                lease.holder and now - since <= lease.duration_seconds
+            self._hear_of(
+                lease.holder
                 for lease, since in self._others.values()
+                if lease.holder and now - since <= lease.duration_seconds
             )
         return not self._disturbed
+
+    def _hear_of(self, holders: Iterable[str]) -> None:
+        others = sorted(holders)
+        if others and not self._disturbed:
+            _LOG.info("waiting for those of another number of shards", holders=others)
+        self._disturbed = bool(others)
 
     def _unchanged_since(self, name: str, lease: Lease, now: float) -> float:
         known, since = self._others.get(name, (None, now))

@@ -9,11 +9,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from agentscaler.act.leases import Lease
 from agentscaler.clock import Clock
-from agentscaler.errors import ClusterError, LeadershipLostError
+from agentscaler.errors import ClusterError, ForbiddenError, LeadershipLostError
+from agentscaler.report import logs
+
+_LOG: Final = logs.logger("agentscaler.leadership")
 
 T = TypeVar("T")
 Read = Callable[[], Awaitable[Lease | None]]
@@ -100,6 +103,9 @@ class Elector:
             if found is not None and not self._is_free(found):
                 return False
             await _to_the_end(self._take(found, before))
+        except ForbiddenError as exc:
+            _LOG.warning("lease not taken", error=str(exc))
+            return False
         except (ClusterError, TimeoutError):
             return False
         return True
@@ -109,13 +115,15 @@ class Elector:
         self._prolong(before)
 
     async def _renew(self) -> bool:
-        """Try once to stay the holder."""
-        if self._lease is None:
+        """Try once to stay the holder; a right that has ended is not revived.
+
+        Somebody else may act by another Lease since, which would not make this write fail.
+        """
+        if self._lease is None or not self.may_write():
             return False
         before = self._clock.monotonic()
         try:
-            renewed = replace(self._lease, renewed_at=self._clock.now())
-            self._lease = await self._within(self._write(renewed))
+            self._lease = await self._within(self._write(self._renewed(self._lease)))
         except (ClusterError, TimeoutError):
             await self._look_again()
             return False
@@ -148,6 +156,15 @@ class Elector:
             self._lease, self._unchanged_since = found, now
         is_dead = now - self._unchanged_since > found.duration_seconds
         return found.holder in {"", self._identity} or is_dead
+
+    def _renewed(self, lease: Lease) -> Lease:
+        """Say our own terms again: what somebody damaged does not stay."""
+        return replace(
+            lease,
+            duration_seconds=round(self._terms.duration.total_seconds()),
+            renewed_at=self._clock.now(),
+            shards=self._shards,
+        )
 
     def _claim(self, found: Lease | None) -> Lease:
         now = self._clock.now()

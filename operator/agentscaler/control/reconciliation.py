@@ -77,7 +77,7 @@ class Reconciler:
         return {
             (namespace, name)
             for namespace, name in keys
-            if self._registry.find(f"{namespace}/{name}") is None
+            if self._registry.owns(namespace) and self._registry.find(f"{namespace}/{name}") is None
         }
 
     async def run(self) -> None:

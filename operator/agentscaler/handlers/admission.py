@@ -28,6 +28,9 @@ Remarks: TypeAlias = Callable[[Mapping[str, Any]], Iterable[str]]
 PATH: Final = "/validate"
 _UNPROCESSABLE: Final = 422
 _LONGEST_WARNING: Final = 256  # the API server may cut what is longer, in the middle of a word
+# The status is ours, and may be that of a newer operator.
+_JUDGED: Final = ("apiVersion", "kind", "metadata", "spec")
+_AT_ONCE: Final = 8  # more are not judged: the API server goes by its failure policy
 _RENEW_SECONDS: Final = 60.0
 _VERSION: Final = "admission.k8s.io/v1"
 
@@ -66,13 +69,23 @@ async def serving(desk: Desk, remarks: Remarks, clock: Clock) -> AsyncIterator[i
         await runner.cleanup()
 
 
-def review(request: Mapping[str, Any], remarks: Remarks, clock: Clock) -> dict[str, Any]:
-    """Answer one request of an AdmissionReview; a policy whose spec stays is never refused."""
+async def review(request: Mapping[str, Any], remarks: Remarks, clock: Clock) -> dict[str, Any]:
+    """Answer one request of an AdmissionReview; a policy whose spec stays is never refused.
+
+    Judged in a thread: a policy with twenty long queries takes seconds of CPU, and the same process
+    has a Lease to renew.
+    """
     policy, before = request["object"], request.get("oldObject") or {}
     answer: dict[str, Any] = {"uid": request["uid"], "allowed": True}
     if policy.get("spec") == before.get("spec") and before:
         return answer
-    found = linting.check(policy, now=clock.now(), judge_query=promql.problem_of)
+    found = await asyncio.to_thread(
+        linting.check,
+        {name: policy[name] for name in _JUDGED if name in policy},
+        now=clock.now(),
+        judge_query=promql.problem_of,
+        is_pruned=True,
+    )
     errors = [str(problem) for severity, problem in found if severity is Severity.ERROR]
     if errors:
         status = {"code": _UNPROCESSABLE, "reason": "Invalid", "message": "; ".join(errors)}
@@ -86,9 +99,18 @@ def _short(warning: str) -> str:
 
 
 def _handler(remarks: Remarks, clock: Clock) -> Callable[[web.Request], Any]:
+    turn, waiting = asyncio.Semaphore(1), 0
+
     async def validate(asked: web.Request) -> web.Response:
-        body = await asked.json()
-        response = review(body["request"], remarks, clock)
+        nonlocal waiting
+        if waiting >= _AT_ONCE:
+            raise web.HTTPServiceUnavailable
+        body, waiting = await asked.json(), waiting + 1
+        try:
+            async with turn:
+                response = await review(body["request"], remarks, clock)
+        finally:
+            waiting -= 1
         return web.json_response(
             {"apiVersion": _VERSION, "kind": "AdmissionReview", "response": response}
         )
@@ -107,7 +129,10 @@ async def _renew(context: ssl.SSLContext, certificate: Path, clock: Clock) -> No
 
 
 def _load(context: ssl.SSLContext, certificate: Path) -> None:
+    pair = certificate / "tls.crt", certificate / "tls.key"
     try:
-        context.load_cert_chain(certificate / "tls.crt", certificate / "tls.key")
+        # First into one that nobody uses: a pair that does not match would take the old one away.
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(*pair)
+        context.load_cert_chain(*pair)
     except OSError as exc:  # ssl.SSLError is one
         raise UsageError(f"no certificate in {certificate}: {exc}") from exc

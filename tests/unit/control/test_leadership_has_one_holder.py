@@ -197,6 +197,29 @@ async def test_holder_stops_before_anybody_may_take_over(fault: str) -> None:
     assert not await two.seek()
 
 
+async def test_right_that_has_ended_is_not_revived() -> None:
+    """As when a machine sleeps: meanwhile somebody may act by a Lease of another name."""
+    shelf, clock = Shelf(), HandClock()
+    one = elector("one", shelf, clock)
+    first = asyncio.create_task(lead(one, until_cancelled))
+    await led(first, one)
+    clock.seconds += 0.7
+    with pytest.raises(LeadershipLostError):
+        await asyncio.wait_for(first, 2)
+    assert set(shelf.writes) == {"one"}
+
+
+async def test_renewal_mends_a_lease_that_somebody_damaged() -> None:
+    shelf, clock = Shelf(), HandClock()
+    one = elector("one", shelf, clock)
+    await one.seek()
+    assert shelf.lease is not None
+    shelf.lease = replace(shelf.lease, duration_seconds=0, shards=7, resource_version="99")
+    assert not await one._renew()
+    assert await one._renew()
+    assert (shelf.lease.duration_seconds, shelf.lease.shards) == (1, 1)
+
+
 async def test_passing_fault_is_survived() -> None:
     shelf, clock = Shelf(), HandClock()
     one = elector("one", shelf, clock)

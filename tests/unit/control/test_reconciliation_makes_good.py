@@ -207,3 +207,12 @@ async def test_policies_of_other_shards_are_not_missed(office: Office) -> None:
     office.registry.confine("elsewhere".__eq__)
     await office.reconciler.catch_up()
     assert (len(office.registry), office.clock.pauses) == (0, [])
+
+
+async def test_catching_up_does_not_wait_for_what_became_another_shard_meanwhile(
+    office: Office,
+) -> None:
+    office.put("a")
+    office.clock.meanwhile = lambda: office.registry.confine("elsewhere".__eq__)
+    await office.reconciler.catch_up()
+    assert sum(office.clock.pauses) < 2

@@ -194,6 +194,21 @@ async def test_dead_leader_of_the_old_division_is_waited_for_until_its_lease_ran
     await new.stop()
 
 
+async def test_leader_that_slept_through_a_new_division_writes_nothing() -> None:
+    shelves, clock = Shelves(), StillClock()
+    old = Replica("old", 1, shelves, clock)
+    await turns()
+    asleep = old.candidacy
+    new = [Replica(f"new-{number}", 2, shelves, clock) for number in range(2)]
+    await turns()
+    clock.seconds += 20
+    assert not asleep.may_write()
+    await turns()
+    assert old.leads is None
+    for each in (old, *new):
+        await each.stop()
+
+
 async def test_unknown_division_keeps_from_leading() -> None:
     shelves, clock = Shelves(), StillClock()
     shelves.failing = True
