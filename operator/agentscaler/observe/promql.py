@@ -5,7 +5,9 @@ printer is not used: it drops the colon of a subquery and the escapes of a label
 travel as their authors wrote them.
 """
 
+import re
 from enum import StrEnum
+from typing import Final
 
 import promql_parser
 
@@ -34,12 +36,25 @@ _LEAVES = {
 }
 
 
+TOO_LARGE: Final = "has too many parts: have a recording rule do some of the work"
+# Parsing takes the square of the length: measured, the 2,000 parts that fit into a query 140 ms of
+# the event loop, 600 of them 15 ms. Queries of people have some tens.
+_MOST_PARTS: Final = 600
+_PART: Final = re.compile(
+    r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`)|\w+|[^\w\s]""", re.DOTALL
+)
+
+
+def is_too_large(query: str) -> bool:
+    """Tell whether a query is not worth the time that it takes to parse."""
+    return sum(1 for _ in _PART.finditer(query)) > _MOST_PARTS
+
+
 def shape_of(query: str) -> Shape:
     """Tell what a query gives; raise ValueError with the parser's sentence when it has no sense."""
-    try:
-        return _shape(promql_parser.parse(query))
-    except RecursionError as exc:
-        raise ValueError("nested too deeply") from exc
+    if is_too_large(query):
+        raise ValueError(TOO_LARGE)
+    return _shape(promql_parser.parse(query))
 
 
 def problem_of(query: str) -> str:
@@ -47,6 +62,8 @@ def problem_of(query: str) -> str:
 
     Queries in the dialect of another server may be called wrong here: a warning, not a verdict.
     """
+    if is_too_large(query):
+        return TOO_LARGE
     try:
         shape = shape_of(query)
     except ValueError as exc:

@@ -35,7 +35,8 @@ def test_query_without_sense_is_a_problem(query: str) -> None:
 
 
 def test_bottomless_query_is_a_problem_and_no_crash() -> None:
-    assert promql.problem_of("(" * 1000 + "up" + ")" * 1000) == ("is not PromQL: nested too deeply")
+    assert promql.problem_of("(" * 299 + "up" + ")" * 299) == ""
+    assert promql.problem_of("(" * 1000 + "up" + ")" * 1000) == promql.TOO_LARGE
 
 
 def test_query_that_gives_no_number_is_a_problem() -> None:
@@ -46,3 +47,12 @@ def test_query_that_gives_no_number_is_a_problem() -> None:
 def test_query_that_may_give_a_number_is_no_problem() -> None:
     assert promql.problem_of("sum(up)") == ""
     assert promql.problem_of("1") == ""
+
+
+def test_query_that_takes_long_to_parse_is_not_parsed() -> None:
+    long = "+".join(["a"] * 400)
+    assert promql.problem_of(long) == promql.TOO_LARGE
+    with pytest.raises(ValueError, match="too many parts"):
+        promql.shape_of(long)
+    many = "|".join(["name"] * 300)
+    assert promql.problem_of(f'sum(a{{pod=~"{many}"}})') == ""
