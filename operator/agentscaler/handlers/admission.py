@@ -99,14 +99,15 @@ def _short(warning: str) -> str:
 
 
 def _handler(remarks: Remarks, clock: Clock) -> Callable[[web.Request], Any]:
-    turn, waiting = asyncio.Semaphore(1), 0
+    turn, waiting = asyncio.Lock(), 0
 
     async def validate(asked: web.Request) -> web.Response:
         nonlocal waiting
         if waiting >= _AT_ONCE:
             raise web.HTTPServiceUnavailable
-        body, waiting = await asked.json(), waiting + 1
+        waiting += 1
         try:
+            body = await asked.json()
             async with turn:
                 response = await review(body["request"], remarks, clock)
         finally:
