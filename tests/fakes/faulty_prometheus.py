@@ -67,6 +67,7 @@ class FaultyPrometheus(ThreadingHTTPServer):
     """One server on a free port; `requests` records path and headers, `ended` ends its faults."""
 
     daemon_threads = True
+    request_queue_size = 128  # the usual 5 drop connections of a pass that asks much at once
 
     def __init__(self, respond: Respond) -> None:
         super().__init__(("127.0.0.1", 0), Request)

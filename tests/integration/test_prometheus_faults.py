@@ -98,6 +98,16 @@ async def test_address_that_takes_no_connection_is_not_waited_for_like_an_answer
     assert time.monotonic() - began < 5  # 3 s; an answer may take 6 s
 
 
+async def test_connection_cut_short_by_the_deadline_does_not_say_that_nobody_is_there(
+    full_port: int,
+) -> None:
+    prometheus = Prometheus(f"http://127.0.0.1:{full_port}", CLOCK)
+    caller = Caller(CLOCK.monotonic() + 5, patience=0.3)
+    with pytest.raises(SourceTimeoutError, match=r"too little time was left for a connection"):
+        await prometheus.instant("up", caller, NOON, answers.number_of)
+    prometheus.close()
+
+
 async def test_dead_server_takes_a_pass_no_longer_than_one_connection(full_port: int) -> None:
     """Five times as many questions as threads: those that wait for one are not tried."""
     prometheus = Prometheus(f"http://127.0.0.1:{full_port}", CLOCK, workers=2)

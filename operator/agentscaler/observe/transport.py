@@ -124,7 +124,13 @@ class BoundedAdapter(HTTPAdapter):
         seconds = kwargs["timeout"]
         ends = self._clock.monotonic() + seconds
         kwargs["timeout"] = min(CONNECT_SECONDS, seconds), seconds
-        response = super().send(request, *args, **kwargs)
+        try:
+            response = super().send(request, *args, **kwargs)
+        except requests.ConnectTimeout as exc:
+            if seconds >= CONNECT_SECONDS:
+                raise
+            # Cut short by the caller's deadline, it does not tell that nobody is there.
+            raise SourceTimeoutError("too little time was left for a connection") from exc
         try:
             body = self._take_in(response, ends)
         except BaseException:
