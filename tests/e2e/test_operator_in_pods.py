@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +55,6 @@ def leading(pods: OperatorPods) -> list[float]:
     return [value_on(pods.page(pod), "agentscaler_leader") for pod in pods.pods()]
 
 
-def is_one_story(history: list[dict[str, Any]]) -> bool:
-    """Tell whether each scaling began where the one before had ended, and all were carried out."""
-    carried_out = {each["outcome"] for each in history} == {"Applied"}
-    return carried_out and all(newer["from"] == older["to"] for newer, older in pairwise(history))
-
-
 def test_one_of_two_replicas_leads_and_neither_has_rights_on_its_node(
     installed: Bed, pods: OperatorPods
 ) -> None:
@@ -84,7 +77,7 @@ def test_other_replica_goes_on_when_the_leaders_pod_is_deleted(
     wait_until(lambda: busy.replicas() > 12, within=20, what="the other replica's scaling")
     pods.start()
     assert sorted(leading(pods)) == [0, 1]
-    assert is_one_story(busy.history())
+    assert busy.is_one_story()
 
 
 @pytest.mark.timeout(300)
@@ -110,7 +103,7 @@ def test_other_replica_goes_on_when_the_leaders_node_freezes(
     pods.start()
     wait_until(lambda: sorted(leading(pods)) == [0, 1], within=20, what="one leader")
     assert busy.replicas() == size
-    assert is_one_story(busy.history())
+    assert busy.is_one_story()
 
 
 def restarts(bed: Bed, pod: str) -> int:
@@ -142,7 +135,7 @@ def test_upgrade_and_uninstall_leave_policies_and_targets_as_they_are(
     assert (identity(busy), busy.replicas()) == (before, size)
     install(system)
     busy.until_replicas(1, within=60)
-    assert is_one_story(busy.history())
+    assert busy.is_one_story()
 
 
 def identity(world: World) -> tuple[str, Any]:

@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from agentscaler import conventions
 from agentscaler.clock import SystemClock
 from agentscaler.handlers.admission import PATH
-from tests.bed import Bed, BedError
+from tests.bed import Bed
 from tests.bed.certificates import Authority
 from tests.bed.ports import LOOPBACK, Ports
-from tests.bed.processes import wait_until
 from tests.e2e.conftest import CHART
+from tests.e2e.judged import until_said
 from tests.e2e.operators import RELEASE, Operator
 from tests.e2e.worlds import Document, World
 
@@ -53,29 +52,6 @@ def configuration(bed: Bed, url: str, authority: Authority) -> Document:
     hook["webhooks"][0]["clientConfig"] = {"url": url, "caBundle": bundle}
     made: Document = hook
     return made
-
-
-def said_of(world: World, name: str, **spec: object) -> str:
-    """Ask what the server would say of a policy on the agent; nothing is stored."""
-    policy = {
-        "apiVersion": conventions.API_VERSION,
-        "kind": conventions.KIND,
-        "metadata": {"name": name},
-        "spec": {"scaleTargetRef": {"name": "agent"}, **spec},
-    }
-    try:
-        world.kubectl(
-            "create", "--filename=-", "--dry-run=server", "--warnings-as-errors",
-            stdin=json.dumps(policy),
-        )  # fmt: skip
-    except BedError as exc:
-        return str(exc)
-    return ""
-
-
-def until_said(words: str, world: World, name: str, **spec: object) -> None:
-    """Ask until the server says it: it takes up the configuration in its own time."""
-    wait_until(lambda: words in said_of(world, name, **spec), within=30, what=f"{words!r}")
 
 
 def test_errors_refuse_a_policy_and_warnings_are_shown(asked: World) -> None:

@@ -5,16 +5,15 @@ On a cluster of its own, for the release is another than that of all tests.
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from itertools import pairwise
 
 import pytest
 
-from agentscaler.control import sharding
 from tests.bed import Bed, BedConfig
 from tests.bed.fleet import Fleet
 from tests.bed.processes import wait_until
 from tests.e2e.conftest import CHART
 from tests.e2e.operators import RELEASE, Operator
+from tests.e2e.sharded import grow, homes
 from tests.e2e.worlds import SYSTEM_NAMESPACE, World
 
 pytestmark = pytest.mark.e2e
@@ -38,31 +37,10 @@ def release(bed: Bed, verb: str, shards: int) -> None:
     )  # fmt: skip
 
 
-def homes(count: int) -> list[str]:
-    """Name a namespace for each shard."""
-    names = [f"team-{number}" for number in range(20)]
-    return [next(filter(shard.owns, names)) for shard in sharding.shards(count)]
-
-
 def led(operator: Operator, count: int = 2) -> list[int]:
     """Tell which shards an operator leads."""
     shards = range(count)
     return [each for each in shards if operator.metric("agentscaler_leader", shard=str(each))]
-
-
-def grow(world: World) -> None:
-    """Have requests wait for more replicas, and wait until those are on record."""
-    size = world.replicas()
-    world.pin(queue=4 * (size + 5), active=0)
-    wait_until(lambda: world.replicas() > size, within=30, what=f"growth in {world.namespace}")
-    wait_until(lambda: is_one_story(world), within=20, what="its record")
-
-
-def is_one_story(world: World) -> bool:
-    """Tell whether each scaling began where the one before had ended, and all were carried out."""
-    past = world.history()
-    carried_out = {each["outcome"] for each in past} == {"Applied"}
-    return carried_out and all(newer["from"] == older["to"] for newer, older in pairwise(past))
 
 
 @pytest.mark.timeout(600)

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from itertools import pairwise
 from typing import Any
 
 from agentscaler import conventions
@@ -99,6 +100,12 @@ class World:
         """Give the scalings on record, newest first."""
         past: list[Document] = self.status(name).get("history", [])
         return past
+
+    def is_one_story(self, name: str = "agent") -> bool:
+        """Tell whether each scaling began where the last had ended, and all were carried out."""
+        past = self.history(name)
+        carried_out = {each["outcome"] for each in past} == {"Applied"}
+        return carried_out and all(newer["from"] == older["to"] for newer, older in pairwise(past))
 
     def until_replicas(self, count: int, name: str = "agent", within: float = 20) -> None:
         wait_until(
