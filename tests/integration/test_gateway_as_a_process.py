@@ -112,10 +112,36 @@ async def test_unusable_file_is_refused_with_the_fix(
 ) -> None:
     path = tmp_path / "gateway.yaml"
     path.write_text(text, encoding="utf-8")
+    assert complaint in await refused(path)
+
+
+async def test_port_that_is_taken_is_told_with_the_fix(tmp_path: Path) -> None:
+    async with agents_running(1) as [agent]:
+        path = configured(tmp_path, agent)
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) | {"admin": agent.address}
+        path.write_text(yaml.safe_dump(content), encoding="utf-8")
+        said = await refused(path)
+    assert f"admin: cannot listen on {agent.address}: address already in use; " in said
+    assert len(said.splitlines()) == 1
+
+
+async def test_service_outside_a_cluster_is_refused_with_the_fix(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.yaml"
+    ports = {"listen": "127.0.0.1:0", "admin": "127.0.0.1:0"}
+    route = {"agent": "research", "backends": {"dns": {"name": "localhost", "port": 1}}}
+    content = {**ports, "routes": [{**route, "wake": {"policy": "research"}}]}
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    said = await refused(path)
+    assert "there is no cluster around; set KUBERNETES_API_URL" in said
+    assert len(said.splitlines()) == 1
+
+
+async def refused(config: Path) -> str:
+    """Start a gateway that will not run; give what it says."""
     process = await asyncio.create_subprocess_exec(
-        PROGRAM, "gateway", "--config", str(path),
+        PROGRAM, "gateway", "--config", str(config),
         stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     _, said = await process.communicate()
     assert process.returncode == 2
-    assert complaint in said.decode()
+    return said.decode()

@@ -99,6 +99,23 @@ async def test_agent_that_dies_is_asked_again_only_for_what_may_be_repeated() ->
         assert sum(len(agent.seen) for agent in agents) == 1 + 4  # twice at each
 
 
+async def test_upload_does_not_go_over_a_connection_that_is_being_closed() -> None:
+    """An agent that closes its kept connection in the very moment of the next request."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        await reader.read(1)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        async with gateway_of([f"{host}:{port}"]) as world:
+            assert await world.get("/") == (200, "ok")
+            async with world.client.put(world.url + "/", data=b"four") as answer:
+                assert answer.status == 200
+
+
 async def test_failing_agent_is_left_out_and_comes_back_after_its_time() -> None:
     async with agents_running(2) as [sick, well]:
         ejection = {"consecutiveErrors": 3, "for": "500ms"}

@@ -45,9 +45,10 @@ async def asleep(policies: Policies, agent: Agent) -> AsyncIterator[World]:
     runner = web.ServerRunner(web.Server(policies.handle), shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = agent.address.split(":")
     route = {
         "agent": "research",
-        "backends": {"static": [agent.address]},
+        "backends": {"dns": {"name": host, "port": int(port), "every": "1h"}},
         "wake": {"policy": "research-policy"},
     }
     ports = {"listen": "127.0.0.1:0", "admin": "127.0.0.1:0", "drainDelay": "0s"}

@@ -60,14 +60,12 @@ def parse(content: Any) -> GatewaySettings:
 
 
 def _route(section: Section) -> RouteSettings:
-    path = section.text("path", "/")
-    if not path.startswith("/"):
-        raise section.wrong("path", "must begin with a slash")
+    source = _source(section.section("backends"))
     route = RouteSettings(
         agent=section.text("agent"),
-        source=_source(section.section("backends")),
-        path=path,
-        host=section.text("host").lower() if section.has("host") else None,
+        source=source,
+        path=section.path_of_url("path", "/"),
+        host=_host(section) if section.has("host") else None,
         capacity=section.whole("capacity", None) if section.has("capacity") else None,
         rule=_rule(section),
         queue=_queue(section.section("queue")),
@@ -75,10 +73,17 @@ def _route(section: Section) -> RouteSettings:
         ejection=_ejection(section.section("ejection")),
         slow_start_seconds=section.seconds("slowStart", 30.0),
         timeouts=_timeouts(section.section("timeouts")),
-        wake=_wake(section.section("wake")) if section.has("wake") else None,
+        wake=_wake(section, source) if section.has("wake") else None,
     )
     section.done()
     return route
+
+
+def _host(section: Section) -> str:
+    host = section.text("host").lower()
+    if ":" in host and not host.endswith("]"):
+        raise section.wrong("host", "must be a name without a port")
+    return host
 
 
 def _source(section: Section) -> Source:
@@ -90,9 +95,7 @@ def _source(section: Section) -> Source:
             return StaticBackends(tuple(endpoints))
         case ["dns"]:
             dns = section.section("dns")
-            found = DnsBackends(
-                dns.text("name"), dns.whole("port", None), dns.seconds("every", 5.0)
-            )
+            found = DnsBackends(dns.text("name"), dns.whole("port", None), dns.period("every", 5.0))
             dns.done()
             return found
         case ["service"]:
@@ -166,9 +169,9 @@ def _queue(section: Section) -> QueueSettings:
 
 def _health(section: Section) -> HealthSettings:
     found = HealthSettings(
-        path=section.text("path") if section.has("path") else None,
-        every_seconds=section.seconds("every", 5.0),
-        timeout_seconds=section.seconds("timeout", 2.0),
+        path=section.path_of_url("path") if section.has("path") else None,
+        every_seconds=section.period("every", 5.0),
+        timeout_seconds=section.period("timeout", 2.0),
         failures=section.whole("failures", 3),
     )
     section.done()
@@ -188,14 +191,17 @@ def _ejection(section: Section) -> Ejection:
 
 def _timeouts(section: Section) -> TimeoutSettings:
     found = TimeoutSettings(
-        connect_seconds=section.seconds("connect", 3.0),
-        idle_seconds=section.seconds("idle", 300.0),
+        connect_seconds=section.period("connect", 3.0),
+        idle_seconds=section.period("idle", 300.0),
     )
     section.done()
     return found
 
 
-def _wake(section: Section) -> WakeSettings:
+def _wake(route: Section, source: Source) -> WakeSettings:
+    if isinstance(source, StaticBackends):
+        raise route.wrong("wake", "a static list is never at zero; use service or dns, or drop it")
+    section = route.section("wake")
     namespace = section.text("namespace") if section.has("namespace") else None
     found = WakeSettings(section.text("policy"), namespace)
     section.done()
@@ -203,11 +209,12 @@ def _wake(section: Section) -> WakeSettings:
 
 
 def _address(section: Section, name: str, default: str) -> Address:
-    return _host_and_port(section, name, section.text(name, default))
+    given = section.raw(name)
+    return _host_and_port(section, name, default if given is None else given)
 
 
-def _host_and_port(section: Section, name: str, text: str) -> Address:
-    host, _, port = text.rpartition(":")
+def _host_and_port(section: Section, name: str, text: Any) -> Address:
+    host, _, port = str(text).rpartition(":")
     if not host or "/" in host or not port.isdecimal() or int(port) > MAX_PORT:
         raise section.wrong(name, f"must be host:port, such as 10.0.0.7:8000; it is {text!r}")
     return Address(host.strip("[]"), int(port))

@@ -58,7 +58,7 @@ class Exchange:
         self, upstreams: Upstreams, timeouts: TimeoutSettings
     ) -> aiohttp.ClientResponse:
         request = self._incoming.request
-        session = upstreams.kept if self._incoming.is_idempotent else upstreams.fresh
+        session = upstreams.kept if self._incoming.may_be_repeated else upstreams.fresh
         with our_words(self._backend.name):
             return await session.request(
                 request.method,

@@ -26,13 +26,9 @@ class Incoming:
     body: bytes | StreamReader | None
 
     @property
-    def is_idempotent(self) -> bool:
-        return self.request.method in IDEMPOTENT
-
-    @property
     def may_be_repeated(self) -> bool:
         """Tell whether sending it twice does no harm, and is possible."""
-        return self.is_idempotent and not isinstance(self.body, StreamReader)
+        return self.request.method in IDEMPOTENT and not isinstance(self.body, StreamReader)
 
 
 async def read_incoming(request: web.BaseRequest, settings: RouteSettings, draw: float) -> Incoming:

@@ -91,6 +91,20 @@ class Section:
         except ValueError as exc:
             raise self.wrong(name, str(exc)) from exc
 
+    def period(self, name: str, default: float) -> float:
+        """Give a duration that is no moment: 0s would mean without pause, or without limit."""
+        found = self.seconds(name, default)
+        if not found:
+            raise self.wrong(name, "must be longer than 0s")
+        return found
+
+    def path_of_url(self, name: str, default: str | None = None) -> str:
+        """Give the path of a URL."""
+        found = self.text(name, default)
+        if not found.startswith("/"):
+            raise self.wrong(name, "must begin with a slash")
+        return found
+
     def ratio(self, name: str, default: float) -> float:
         """Give a percentage such as 50%, as a ratio."""
         if not self.has(name):

@@ -18,6 +18,7 @@ from agentscaler.gateway.api_server import api_server
 from agentscaler.gateway.backends import Endpoint
 from agentscaler.gateway.discovery import Discovery, DnsDiscovery, StaticDiscovery
 from agentscaler.gateway.endpoint_slices import EndpointSlices
+from agentscaler.gateway.errors import InvalidConfigError
 from agentscaler.gateway.health import HealthChecks
 from agentscaler.gateway.metrics import GatewayCollector
 from agentscaler.gateway.proxy import Proxy
@@ -98,8 +99,8 @@ class Gateway:
             )
         )
         admin = Admin(registry, lambda: self.is_ready)
-        _, self.admin_port = await self._listen(admin.handle, self._settings.admin)
-        self._traffic, self.port = await self._listen(proxy.handle, self._settings.listen)
+        _, self.admin_port = await self._listen("admin", admin.handle, self._settings.admin)
+        self._traffic, self.port = await self._listen("listen", proxy.handle, self._settings.listen)
         for route in self.routes:
             self._follow(route)
 
@@ -108,15 +109,24 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _listen(self, handle: Handle, address: Address) -> tuple[web.BaseSite, int]:
-        """Listen; give what listens, and the port, which differs where 0 is configured."""
+    async def _listen(
+        self, name: str, handle: Handle, address: Address
+    ) -> tuple[web.BaseSite, int]:
+        """Listen as the field `name` says; give what listens, and the port (0 asks for any)."""
         # Cancelled with the client's connection, so that the backend learns of it at once.
         server = web.Server(handle, handler_cancellation=True, access_log=None)
         runner = web.ServerRunner(server, shutdown_timeout=self._settings.drain_limit_seconds)
         await runner.setup()
         self._open.push_async_callback(runner.cleanup)
         site = web.TCPSite(runner, address.host, address.port)
-        await site.start()
+        try:
+            await site.start()
+        except OSError as exc:
+            why = str(exc).rpartition(": ")[2]
+            raise InvalidConfigError(
+                f"{name}: cannot listen on {address.host}:{address.port}: {why}; "
+                "name another address or port"
+            ) from exc
         return site, int(runner.addresses[0][1])
 
     def _follow(self, route: Route) -> None:
@@ -127,9 +137,10 @@ class Gateway:
             route.line.on_wait()
 
         discovery = self._discovery(route.settings.source)
+        waking = self._waking(route)
         checks = HealthChecks(route.pool, route.settings.health, self._clock)
         works = [discovery.follow(update), checks.run()]
-        if waking := self._waking(route):
+        if waking is not None:
             route.line.on_wait = waking.look
             works.append(waking.run(route.pool, route.line))
         for work in works:

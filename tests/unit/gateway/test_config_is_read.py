@@ -113,6 +113,17 @@ def test_every_option_is_read(tmp_path: Path) -> None:
         ({"backends": {"service": {"name": "x", "port": 1.5}}},
          "routes[0].backends.service.port: must be the name or the number of a port"),
         ({"backends": {"dns": {"name": "x"}}}, "routes[0].backends.dns.port: is required"),
+        ({"backends": {"dns": {"name": "x", "port": 80, "every": "0s"}}},
+         "routes[0].backends.dns.every: must be longer than 0s"),
+        ({"health": {"path": "readyz"}}, "routes[0].health.path: must begin with a slash"),
+        ({"health": {"path": "/", "every": "0s"}},
+         "routes[0].health.every: must be longer than 0s"),
+        ({"health": {"path": "/", "timeout": "0s"}},
+         "routes[0].health.timeout: must be longer than 0s"),
+        ({"timeouts": {"connect": "0s"}}, "routes[0].timeouts.connect: must be longer than 0s"),
+        ({"timeouts": {"idle": "0s"}}, "routes[0].timeouts.idle: must be longer than 0s"),
+        ({"host": "agents.example:8080"}, "routes[0].host: must be a name without a port"),
+        ({"wake": {"policy": "research"}}, "routes[0].wake: a static list is never at zero; "),
     ],
 )  # fmt: skip
 def test_complaint_names_the_field_and_the_fix(route: dict[str, Any], complaint: str) -> None:
@@ -132,6 +143,8 @@ def test_whole_file_may_be_wrong(tmp_path: Path) -> None:
         config.parse({"routes": [LEAST, LEAST]})
     with pytest.raises(InvalidConfigError, match=r"^admin: must be host:port"):
         config.parse({"routes": [LEAST], "admin": "9090"})
+    with pytest.raises(InvalidConfigError, match=r"^listen: must be host:port, .*; it is 8080$"):
+        config.parse({"routes": [LEAST], "listen": 8080})
 
 
 def test_key_is_a_header_unless_said_otherwise() -> None:
@@ -197,8 +210,11 @@ def test_documented_examples_are_valid_and_show_the_defaults() -> None:
 
 
 def test_wake_names_the_policy_and_perhaps_its_namespace() -> None:
+    def waking(**wake: str) -> WakeSettings | None:
+        return parsed(backends={"service": {"name": "research"}}, wake=wake).wake
+
     assert parsed().wake is None
-    assert parsed(wake={"policy": "p"}).wake == WakeSettings("p")
-    assert parsed(wake={"policy": "p", "namespace": "n"}).wake == WakeSettings("p", "n")
+    assert waking(policy="p") == WakeSettings("p")
+    assert waking(policy="p", namespace="n") == WakeSettings("p", "n")
     with pytest.raises(InvalidConfigError, match=r"routes\[0\]\.wake\.policy: is required"):
-        parsed(wake={"namespace": "n"})
+        waking(namespace="n")
