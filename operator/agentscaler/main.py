@@ -30,6 +30,7 @@ from agentscaler.control.draining import Drains
 from agentscaler.control.forecasts import Forecasts
 from agentscaler.control.keyring import Keyring
 from agentscaler.control.loop import Loop, Rounds
+from agentscaler.control.proceeding import Works
 from agentscaler.control.reconciliation import Reconciler
 from agentscaler.control.recording import Record
 from agentscaler.control.registry import Registry
@@ -292,6 +293,7 @@ class Operator:
         )
         drains = Drains(api, observer, keyring, clock)
         record = Record(registry, api, Recorder(self._identity), telemetry, clock)
+        works = Works(self._loop.settle)
         cycle = Cycle(
             Parts(
                 api=api,
@@ -303,10 +305,11 @@ class Operator:
                 record=record,
                 telemetry=telemetry,
                 clock=clock,
-            )
+            ),
+            works,
         )
         reconciler = self._reconciler(api)
-        rounds = Rounds(cycle, record, targets, forecasts, observer, telemetry, drains)
+        rounds = Rounds(cycle, works, record, targets, forecasts, observer, telemetry, drains)
         return rounds, reconciler, forecasts, (present, past)
 
 

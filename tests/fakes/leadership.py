@@ -15,6 +15,7 @@ from agentscaler.control.cycle import Cycle, Parts
 from agentscaler.control.draining import Drains
 from agentscaler.control.forecasts import Forecasts
 from agentscaler.control.keyring import Keyring
+from agentscaler.control.proceeding import Works
 from agentscaler.control.recording import Record
 from agentscaler.control.registry import Entry, Registry
 from agentscaler.control.standing import Judge
@@ -68,6 +69,8 @@ class Leader(FakeCluster):
         observer = Observer(self.sources, source, self.clock)
         keyring = Keyring(api, self.clock)
         self.drains = Drains(api, observer, keyring, self.clock)
+        self.again: list[str] = []
+        self.works = Works(self._settle)
         self.cycle = Cycle(
             Parts(
                 api=api,
@@ -79,7 +82,8 @@ class Leader(FakeCluster):
                 record=self.record,
                 telemetry=self.telemetry,
                 clock=self.clock,
-            )
+            ),
+            self.works,
         )
 
     def entry(self, name: str = "agent") -> Entry:
@@ -111,8 +115,14 @@ class Leader(FakeCluster):
         await self.targets.settled()
         if caught_up:
             await until(self._has_seen_all)
-        again = await self.cycle.run(list(self.registry))
-        return sorted(entry.name for entry in again)
+        self.again.clear()
+        await self.cycle.run(list(self.registry))
+        await self.works.ended()
+        return sorted(self.again)
+
+    def _settle(self, entry: Entry, again: bool) -> None:
+        if again:
+            self.again.append(entry.name)
 
     def _has_seen_all(self) -> bool:
         """Tell whether the watch has told of every Deployment as it is."""

@@ -60,14 +60,15 @@ async def test_histories_are_read_once_all_policies_were_looked_at(scene: Scene)
         scene.agent(name, active=2)
         scene.policy(name, prediction={"mode": "Observe"})
     looked_at: list[bool] = []
+    running = scene.start()
 
     def note_history(request: Request) -> None:
         if "query_range" in request.path:
-            looked_at.append(all(scene.status(name) for name in names))
+            decided = running.operator._telemetry.decisions._value.get()
+            looked_at.append(decided >= len(names))
         request.result(*scene.gauges._series(request.asked["query"]))
 
     scene.gauges.fault = note_history
-    await scene.lead()
     await until(lambda: looked_at, 10)
     assert all(looked_at)
 

@@ -15,7 +15,7 @@ from agentscaler.api.policy import Mode, Policy
 from agentscaler.api.status import CandidateStatus, Outcome, PolicyStatus
 from agentscaler.clock import Clock
 from agentscaler.control import draining, proceeding, scaling
-from agentscaler.control.draining import Drains
+from agentscaler.control.draining import Drains, PodsSeen
 from agentscaler.control.forecasts import Forecasts
 from agentscaler.control.keyring import Keyring
 from agentscaler.control.proceeding import Works
@@ -36,6 +36,8 @@ from agentscaler.report.events import Reference
 from agentscaler.report.outlines import Facts
 from agentscaler.report.telemetry import Telemetry
 
+# So long nothing else is put into words: as a rule growth is carried out by then.
+_LEAD_SECONDS: Final = 1.0
 _LOG: Final = logs.logger("agentscaler.cycle")
 
 
@@ -97,47 +99,37 @@ class _Looked:
 class Cycle:
     """Takes policies that are due through one pass."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, works: Works) -> None:
         self._parts = parts
+        self._works = works
 
-    async def run(self, due: Sequence[Entry]) -> list[Entry]:
-        """Take these policies through a pass; give those to look at again right away."""
+    async def run(self, due: Sequence[Entry]) -> None:
+        """Decide for these policies, of which nothing may be under way, and begin what follows.
+
+        What is to be written or done is not waited for: see `Works`.
+        """
         now, parts = self._parts.clock.now(), self._parts
         halted, active = self._sort(due, now)
         seen = await self._observe([workable.policy for _, workable in active], now)
         active.sort(key=lambda one: _rise(one[0], seen), reverse=True)
-        urgent = Works()
-        try:
-            calm, shrinking = await self._look_at_all(active, seen, now, urgent)
-        except BaseException:
-            urgent.cancel()
-            raise
-        again = await urgent.ended()
-        works = self._write(halted, calm), self._retreat(shrinking, now)
-        ended = await asyncio.gather(
-            *works, parts.drains.release_left_behind(), return_exceptions=True
-        )
+        calm = await self._look_at_all(active, seen, now)
+        for plan in halted:
+            self._begin(plan)
+        await self._write(calm)
+        await parts.drains.release_left_behind()
         parts.telemetry.count_api_requests(parts.api.requests, parts.api.throttled_seconds)
-        for each in ended:
-            if isinstance(each, BaseException):
-                raise each
-            again += each or ()
-        return again
 
     async def _look_at_all(
-        self,
-        active: Sequence[tuple[Entry, Workable]],
-        seen: Mapping[str, Readings],
-        now: datetime,
-        urgent: Works,
-    ) -> tuple[list[_Looked], list[_Looked]]:
-        """Decide for all; give those of which nothing is asked, and those whose pods have a say.
+        self, active: Sequence[tuple[Entry, Workable]], seen: Mapping[str, Readings], now: datetime
+    ) -> list[_Looked]:
+        """Decide for all; give those of which nothing is asked.
 
         Growth begins as soon as it is decided: it waits neither for the pods of others nor for
         their statuses, which take longer to put into words than all decisions.
         """
         calm: list[_Looked] = []
         shrinking: list[_Looked] = []
+        growing: list[asyncio.Task[None]] = []
         async for entry, workable in proceeding.in_turns(active):
             with proceeding.alone(entry):
                 looked = self._look(entry, workable, seen[workable.policy.key], now)
@@ -145,21 +137,20 @@ class Cycle:
                     shrinking.append(looked)
                 elif looked.decision.direction is Direction.NONE:
                     calm.append(looked)
-                else:
-                    self._start(urgent, looked)
-        return calm, shrinking
+                elif begun := self._begin(self._compose(looked)):
+                    growing.append(begun)
+        self._retreat(shrinking, now)
+        if growing:
+            await asyncio.wait(growing, timeout=_LEAD_SECONDS)
+        return calm
 
-    async def _write(self, halted: Sequence[Plan], calm: Sequence[_Looked]) -> list[Entry]:
-        """Write the statuses of those whose counts stay."""
-        works = Works()
-        for plan in halted:
-            works.begin(plan.entry, self._execute(plan))
+    async def _write(self, calm: Sequence[_Looked]) -> None:
+        """Begin to write the statuses of those whose counts stay."""
         async for looked in proceeding.in_turns(calm):
             # One whose spec changed meanwhile is looked at anew, soon.
             if looked.entry.policy is looked.workable.policy:
                 with proceeding.alone(looked.entry):
-                    self._start(works, looked)
-        return await works.ended()
+                    self._begin(self._compose(looked))
 
     def _sort(
         self, due: Sequence[Entry], now: datetime
@@ -178,18 +169,24 @@ class Cycle:
                         pass  # nothing is known of its target; the status stays
         return halted, active
 
-    async def _retreat(self, shrinking: Sequence[_Looked], now: datetime) -> list[Entry]:
-        """Decide again, with a look at the pods of which some are to go, and carry that out."""
+    def _retreat(self, shrinking: Sequence[_Looked], now: datetime) -> None:
+        """Begin to look at the pods of which some are to go, and to decide again with that."""
+        if not shrinking:
+            return
         targets = [(each.workable.policy, each.workable.target) for each in shrinking]
-        seen = await self._parts.drains.look(targets, now)
-        works = Works()
+        look = asyncio.ensure_future(self._parts.drains.look(targets, now))
         for each in shrinking:
-            with proceeding.alone(each.entry):
-                policy, memory = each.workable.policy, each.entry.memory
-                snapshot = replace(each.snapshot, pods=seen[policy.key])
-                decision = engine.decide(policy.spec, snapshot, memory)
-                self._start(works, replace(each, snapshot=snapshot, decision=decision))
-        return await works.ended()
+            self._works.begin(each.entry, self._shrink(each, look))
+
+    async def _shrink(
+        self, looked: _Looked, look: "asyncio.Future[Mapping[str, PodsSeen]]"
+    ) -> None:
+        seen, policy = await look, looked.workable.policy
+        if looked.entry.policy is not policy:
+            return  # its spec changed meanwhile: it is looked at anew, soon
+        snapshot = replace(looked.snapshot, pods=seen[policy.key])
+        decision = engine.decide(policy.spec, snapshot, looked.entry.memory)
+        await self._execute(self._compose(replace(looked, snapshot=snapshot, decision=decision)))
 
     def _judge(self, entry: Entry, now: datetime) -> Plan | Workable | None:
         standing = self._parts.judge.judge(entry, now)
@@ -244,12 +241,11 @@ class Cycle:
             woken=entry.woken,
         )
         decision = engine.decide(policy.spec, snapshot, entry.memory)
+        self._parts.telemetry.decisions.inc()
         return _Looked(entry, workable, snapshot, decision)
 
-    def _start(self, works: Works, looked: _Looked) -> None:
-        plan = self._compose(looked)
-        if not plan.is_settled:
-            works.begin(plan.entry, self._execute(plan))
+    def _begin(self, plan: Plan) -> "asyncio.Task[None] | None":
+        return None if plan.is_settled else self._works.begin(plan.entry, self._execute(plan))
 
     def _compose(self, looked: _Looked) -> Plan:
         entry, policy = looked.entry, looked.workable.policy
@@ -269,7 +265,6 @@ class Cycle:
         if due or plan.scales:
             plan = replace(plan, status=composing.decided(*found))
         entry.memory = decision.memory
-        self._parts.telemetry.decisions.inc()
         return plan
 
     async def _execute(self, plan: Plan) -> None:

@@ -13,6 +13,7 @@ from agentscaler.clock import Clock
 from agentscaler.control.cycle import Cycle
 from agentscaler.control.draining import Drains
 from agentscaler.control.forecasts import Forecasts
+from agentscaler.control.proceeding import Works
 from agentscaler.control.recording import Record
 from agentscaler.control.registry import Entry, Registry
 from agentscaler.control.schedule import Schedule
@@ -70,51 +71,63 @@ class Loop:
         """Have the policies on a workload looked at: another autoscaler came or went."""
         self.look_at({entry.key for entry in self._registry.on_target(target)})
 
+    def settle(self, entry: Entry, again: bool) -> None:
+        """Take note that all is done for a policy: it is due at its next round, or `again` soon."""
+        now = self._clock.monotonic()
+        if again:
+            self._schedule.at_once(entry.key, now + _AGAIN_SECONDS)
+        interval = entry.policy.spec.polling_interval if entry.policy else _UNREADABLE
+        self._schedule.after(entry.key, interval.total_seconds(), now)
+        self._schedule.free(entry.key)
+
     async def run(self, rounds: "Rounds", stop: asyncio.Event) -> None:
-        """Take pass after pass until told to stop; one that has begun gets a moment to end."""
-        for entry in self._registry:
-            self._schedule.at_once(entry.key, self._clock.monotonic())
-        while not stop.is_set():
-            now = self._clock.monotonic()
-            late = now - (self._schedule.next_due() or now)
-            due = self._schedule.take_due(now)
-            self.turned_at = now
-            self._telemetry.loop_lag.set(max(0.0, late))
-            if due:
-                await self._pass_or_stop(rounds, due, stop)
-            await self._pause(stop)
+        """Take pass after pass until told to stop; what has begun gets a moment to end.
 
-    async def _pass_or_stop(self, rounds: "Rounds", due: list[str], stop: asyncio.Event) -> None:
-        """Take a pass; when it is time to stop, what is still waiting for answers is left undone.
-
-        What was recorded and not carried out is found by whoever leads next.
+        What was recorded and not carried out by then is found by whoever leads next.
         """
-        passing = asyncio.ensure_future(self._pass(rounds, due, self._clock.monotonic()))
+        turning = asyncio.ensure_future(self._turn(rounds, stop))
         stopping = asyncio.ensure_future(stop.wait())
         try:
-            await asyncio.wait({passing, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.wait({passing}, timeout=_LAST_SECONDS)
+            await asyncio.wait({turning, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({turning}, timeout=_LAST_SECONDS)
         finally:
             stopping.cancel()
-            if not passing.done():
-                passing.cancel()
-                await asyncio.wait({passing})
-        if not passing.cancelled():
-            passing.result()
+            if not turning.done():
+                turning.cancel()
+                await asyncio.wait({turning})
+        if not turning.cancelled():
+            turning.result()
+
+    async def _turn(self, rounds: "Rounds", stop: asyncio.Event) -> None:
+        for entry in self._registry:
+            self._schedule.at_once(entry.key, self._clock.monotonic())
+        try:
+            while not stop.is_set():
+                now = self._clock.monotonic()
+                late = now - (self._schedule.next_due() or now)
+                due = self._schedule.take_due(now)
+                self.turned_at = now
+                self._telemetry.loop_lag.set(max(0.0, late))
+                if due:
+                    await self._pass(rounds, due, now)
+                rounds.works.check()
+                await self._pause(stop)
+            await rounds.works.ended()
+        finally:
+            await rounds.works.cancel()
 
     async def _pass(self, rounds: "Rounds", due: list[str], began: float) -> None:
+        """Decide for all that are due; what follows from it is done beside the next passes."""
         await rounds.targets.follow(self._registry.kinds())
         entries = [entry for key in due if (entry := self._registry.find(key))]
         for key in set(due) - {entry.key for entry in entries}:
             rounds.forget(key)
-        again = await rounds.cycle.run(entries)
-        now = self._clock.monotonic()
-        self._telemetry.pass_duration.observe(now - began)
+            self._schedule.free(key)
+        await rounds.cycle.run(entries)
+        self._telemetry.pass_duration.observe(self._clock.monotonic() - began)
         for entry in entries:
-            interval = entry.policy.spec.polling_interval if entry.policy else _UNREADABLE
-            self._schedule.after(entry.key, interval.total_seconds(), now)
-        for entry in again:
-            self._schedule.at_once(entry.key, now + _AGAIN_SECONDS)
+            if entry not in rounds.works:
+                self.settle(entry, again=False)
         self.first_pass_ended.set()
 
     async def _pause(self, stop: asyncio.Event) -> None:
@@ -149,6 +162,7 @@ class Rounds:
     """What the passes of one leadership work with."""
 
     cycle: Cycle
+    works: Works
     record: Record
     targets: Targets
     forecasts: Forecasts

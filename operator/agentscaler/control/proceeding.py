@@ -4,8 +4,9 @@ Knows nothing of what is done for a policy.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final, TypeVar
 
 from agentscaler.control.registry import Entry
@@ -20,33 +21,58 @@ _T = TypeVar("_T")
 
 
 class Works:
-    """What is being done for policies, while it is still being decided about others."""
+    """What is being done for policies while others are decided on; of each, one thing at a time.
 
-    def __init__(self) -> None:
-        self._begun: list[tuple[Entry, asyncio.Task[None]]] = []
+    `settled` is told of a policy once that is done, and whether to look at it again right away.
+    """
 
-    def begin(self, entry: Entry, work: Coroutine[None, None, None]) -> None:
+    def __init__(self, settled: Callable[[Entry, bool], None]) -> None:
+        self._settled = settled
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._lost: LeadershipLostError | None = None
+
+    def __contains__(self, entry: Entry) -> bool:
+        return entry.key in self._tasks
+
+    def begin(self, entry: Entry, work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
         """Do this for a policy, from the next turn of the loop on."""
-        self._begun.append((entry, asyncio.create_task(work)))
+        self._tasks[entry.key] = task = asyncio.create_task(work)
+        task.add_done_callback(partial(self._end, entry))
+        return task
 
-    def cancel(self) -> None:
+    async def ended(self) -> None:
+        """Wait until all is done; raise LeadershipLostError if that came in between."""
+        while self._tasks:
+            await asyncio.wait(self._tasks.values())
+        self.check()
+
+    def check(self) -> None:
+        """Raise LeadershipLostError if something was not done for that reason."""
+        if self._lost is not None:
+            raise self._lost
+
+    async def cancel(self) -> None:
         """Leave undone what is not done yet."""
-        for _, task in self._begun:
+        tasks = tuple(self._tasks.values())
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def ended(self) -> list[Entry]:
-        """Wait until all is done; give the policies to look at again right away."""
-        tasks = (task for _, task in self._begun)
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-        again = []
-        for (entry, _), result in zip(self._begun, results, strict=True):
+    def _end(self, entry: Entry, task: "asyncio.Task[None]") -> None:
+        del self._tasks[entry.key]
+        self._settled(entry, self._is_wanted_again(entry, task))
+
+    def _is_wanted_again(self, entry: Entry, task: "asyncio.Task[None]") -> bool:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, ConflictError):
+            _LOG.info("looked at again", policy=entry.key, why=str(error))
+            return True
+        if isinstance(error, LeadershipLostError):
+            self._lost = error
+        elif error is not None:
             with alone(entry):
-                if isinstance(result, ConflictError):
-                    _LOG.info("looked at again", policy=entry.key, why=str(result))
-                    again.append(entry)
-                elif result is not None:
-                    raise result
-        return again
+                raise error
+        return False
 
 
 async def in_turns(these: Iterable[_T]) -> AsyncIterator[_T]:

@@ -2,6 +2,7 @@
 
 One pass serves all that are due, because the metrics of a thousand policies cost one query. The
 start of the rounds is shifted at random for each process, so that operators do not ask in step.
+A policy that was taken is in hand, and not taken again until it is free.
 """
 
 import heapq
@@ -16,6 +17,7 @@ class Schedule:
         self._phase = phase
         self._due: dict[str, float] = {}
         self._heap: list[tuple[float, str]] = []
+        self._in_hand: set[str] = set()
 
     def at_once(self, key: str, now: float) -> None:
         """Make a policy due now, unless it is already overdue."""
@@ -32,18 +34,25 @@ class Schedule:
         self._due.pop(key, None)
 
     def take_due(self, now: float) -> list[str]:
-        """Give the policies that are due, which are scheduled no more until told so again."""
+        """Give the policies that are due: they are in hand now, and scheduled no more."""
         due = []
         while self._heap and self._heap[0][0] <= now:
             at, key = heapq.heappop(self._heap)
-            if self._due.get(key) == at:
+            if self._is_meant(at, key):
                 del self._due[key]
+                self._in_hand.add(key)
                 due.append(key)
         return due
 
+    def free(self, key: str) -> None:
+        """Let a policy be taken again; what was asked for it meanwhile counts."""
+        self._in_hand.discard(key)
+        if key in self._due:
+            heapq.heappush(self._heap, (self._due[key], key))
+
     def next_due(self) -> float | None:
         """Tell when the next policy is due."""
-        while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
+        while self._heap and not self._is_meant(*self._heap[0]):
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
@@ -55,3 +64,6 @@ class Schedule:
         if self._due.get(key) != at:
             self._due[key] = at
             heapq.heappush(self._heap, (at, key))
+
+    def _is_meant(self, at: float, key: str) -> bool:
+        return self._due.get(key) == at and key not in self._in_hand

@@ -46,7 +46,7 @@ class Telemetry:
         )
         self.pass_duration = Histogram(
             "agentscaler_pass_duration_seconds",
-            "Time that one pass over the policies that were due took.",
+            "Time until all policies of one pass were decided on.",
             buckets=_PASS_BUCKETS,
             registry=self.registry,
         )

@@ -1,0 +1,89 @@
+"""A pass waits for no write: who is being served is left out, all others are decided on in time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.apiserver import Fault
+from tests.fakes.cluster import POLICY_STATUS, SCALE
+from tests.fakes.connected import QUICK, until
+from tests.fakes.leadership import leading
+from tests.fakes.operated import Scene, staged
+
+ACT = ("patch", SCALE)
+LATE = 3.0  # seconds; the policies poll each second
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    async with staged(tmp_path) as made:
+        yield made
+
+
+async def hold_up(scene: Scene, fault: Fault) -> None:
+    """Have the policy "slow" grow, while the API server answers one of its requests late."""
+    for name in ("slow", "quick"):
+        scene.agent(name)
+        scene.policy(name)
+    await scene.lead()
+    await until(lambda: all(scene.status(name) for name in ("slow", "quick")))
+    before = scene.server.count(fault.verb, fault.what)
+    scene.server.faults.append(fault)
+    scene.load("slow", queue=20)
+    await until(lambda: scene.server.count(fault.verb, fault.what) > before)
+
+
+@pytest.mark.parametrize(
+    ("verb", "what"), [ACT, ("get", SCALE), ("patch", POLICY_STATUS)], ids=["act", "read", "record"]
+)
+async def test_late_answer_for_one_policy_holds_up_no_other(
+    scene: Scene, verb: str, what: str
+) -> None:
+    await hold_up(scene, Fault(verb, what, delay_seconds=LATE))
+    scene.load("quick", queue=20)
+    await until(lambda: scene.replicas("quick") > 5, LATE - 0.5)
+    assert scene.replicas("slow") == 1
+    await until(lambda: scene.replicas("slow") > 5)
+
+
+async def test_policy_is_left_out_while_its_scaling_is_under_way(scene: Scene) -> None:
+    await hold_up(scene, Fault(*ACT, delay_seconds=LATE))
+    scene.load("slow", queue=60)
+    scene.policy("slow", maxReplicas=40)  # it is to be looked at again at once
+    await asyncio.sleep(LATE / 2)
+    assert [each["outcome"] for each in scene.history("slow")] == ["Pending"]
+    assert scene.server.count(*ACT) == 1
+    await until(lambda: len(scene.history("slow")) == 2)
+    assert scene.history("slow")[1]["outcome"] == "Applied"
+    assert scene.history("slow")[0]["from"] == scene.history("slow")[1]["to"]
+
+
+async def test_growth_overtakes_the_statuses_that_wait(tmp_path: Path) -> None:
+    """Each status takes a while, and there are more than the connection sends at once."""
+    async with leading(tmp_path, limits=replace(QUICK, concurrency=10)) as leader:
+        calm = [f"calm{number}" for number in range(60)]
+        for name in (*calm, "busy"):
+            leader.agent(name)
+            leader.policy(name)
+        await leader.run_pass()
+        leader.load("busy", queue=20)
+        for name in calm:
+            leader.set_replicas(2, name)
+            leader.settle(name)
+        told: list[int] = []
+        leader.server.on_request = lambda verb, what: (
+            told.append(leader.server.count("patch", POLICY_STATUS))
+            if (verb, what) == ACT
+            else None
+        )
+        leader.server.faults.append(Fault("patch", POLICY_STATUS, times=-1, delay_seconds=0.2))
+        before = leader.server.count("patch", POLICY_STATUS)
+        leader.learn()
+        others = [each for each in leader.registry if each.name != "busy"]
+        await leader.cycle.run(others)
+        await leader.cycle.run([leader.entry("busy")])
+        await leader.works.ended()
+        assert told[0] - before < len(calm) / 2 < leader.server.count("patch", POLICY_STATUS)
