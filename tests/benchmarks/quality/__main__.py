@@ -25,11 +25,11 @@ from tests.benchmarks.quality.contest import USUAL_SHARE, Contest, Result
 from tests.benchmarks.quality.goals import ALIKE, USUAL, judge
 from tests.benchmarks.quality.keeping import Kept
 from tests.benchmarks.quality.loads import Cut
-from tests.benchmarks.quality.worlds import WORLDS
+from tests.benchmarks.quality.worlds import WORLDS, seeded
 
 FOLDER = Path(environ.get("AGENTSCALER_TRACES") or BESIDE_CHECKOUT)
 DOCUMENT: Final = Path(__file__).parents[3] / "docs" / "benchmarks.md"
-SECTIONS: Final = ("parts", "robust", "tuned")
+SECTIONS: Final = ("parts", "robust", "seeds", "tuned")
 
 
 def main() -> int:
@@ -52,8 +52,10 @@ def main() -> int:
                     results[name] = found
                 progress.advance(task)
             worlds[title] = results
-            if options.output == "markdown" and results:
+            if options.output == "markdown" and results and not options.seeds:
                 print(report.markdown(title, results), flush=True)
+    if options.output == "markdown" and options.seeds:
+        print("", report.beside(worlds), sep="\n")
     if options.output == "json":
         print(json.dumps(kept.told, indent=1))
     if options.section:
@@ -67,7 +69,7 @@ def main() -> int:
 
 
 def _results(name: str, title: str, options: Namespace) -> Iterator[Result]:
-    world = WORLDS[title]
+    world = options.known[title]
     cut = Cut(days=options.days, requests=options.requests, seed=world.seed)
     past = loads.read(options.traces, name, cut, slots=world.slots, start_up=world.start_up)
     if not world.suits(past):
@@ -95,7 +97,7 @@ def _is_chosen(name: str, parts: list[str]) -> bool:
 
 def _chosen(options: Namespace) -> dict[str, Any]:
     """Tell what the results depend on."""
-    names = ("days", "requests", "ours", "share", "attainment", "parts", "tuned", "spec")
+    names = ("days", "requests", "ours", "share", "attainment", "parts", "tuned", "spec", "seeds")
     return {name: getattr(options, name) for name in names}
 
 
@@ -131,6 +133,7 @@ def _options() -> Namespace:
     add("--attainment", type=float, nargs="+", default=[], help="further settings of ours")
     add("--parts", action="store_true", help="ours without each of its parts")
     add("--robust", action="store_true", help="ours with other seeds, starts, scrapes and slots")
+    add("--seeds", type=int, default=0, help="ours with so many seeds of all that is by chance")
     add("--tuned", action="store_true", help="only the leanest settings that hold 99 %%")
     add("--spec", default="{}", help="settings of ours, as JSON")
     add("--output", choices=["markdown", "json"], default="markdown")
@@ -141,6 +144,9 @@ def _options() -> Namespace:
     options.world = options.world or [USUAL]
     if options.robust:
         options.ours, options.world = True, [USUAL, *ALIKE]
+    options.known = {**WORLDS, **seeded(options.seeds)}
+    if options.seeds:
+        options.ours, options.world = True, [USUAL, *seeded(options.seeds)]
     if options.worlds or "all" in options.world:
         options.world = list(WORLDS)
     return options

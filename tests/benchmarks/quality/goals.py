@@ -4,7 +4,14 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from tests.benchmarks.quality.contest import DEFAULTS, GOAL, OURS, USUAL_SHARE
-from tests.benchmarks.quality.report import Results, geometric_mean, of
+from tests.benchmarks.quality.report import (
+    Results,
+    geometric_mean,
+    least_attainment,
+    mean_cost,
+    of,
+)
+from tests.benchmarks.quality.worlds import is_seed
 from tests.benchmarks.verdicts import Verdict
 
 USUAL: Final = "usual"
@@ -24,8 +31,11 @@ def judge(worlds: Mapping[str, Results]) -> Iterator[Verdict]:
     """Hold ours against each goal that the worlds which were run can tell of."""
     if USUAL in worlds:
         yield from _usual(worlds[USUAL])
+    seeds = {world: found for world, found in worlds.items() if world == USUAL or is_seed(world)}
+    if len(seeds) > 1:
+        yield from _by_chance(seeds)
     for world, results in worlds.items():
-        if world != USUAL and of(results, _DEFAULTS):
+        if world != USUAL and not is_seed(world) and of(results, _DEFAULTS):
             yield from _special(world, results)
             yield from _compared(worlds, world)
 
@@ -44,9 +54,7 @@ def _usual(results: Results) -> Iterator[Verdict]:
 
 
 def _attained(world: str, results: Results) -> Verdict:
-    line = of(results, _DEFAULTS)
-    load, worst = min(line.items(), key=lambda each: each[1].attainment or 0.0)
-    share = worst.attainment or 0.0
+    share, load = least_attainment(results)
     return Verdict(f"{world}: {GOAL:.0%} on every load", f"{share:.2%} on {load}", share >= GOAL)
 
 
@@ -62,6 +70,16 @@ def _special(world: str, results: Results) -> Iterator[Verdict]:
     else:
         most = max(wasted)
         yield Verdict(f"{world}: at most 5 % bought for nothing", f"{most:.1%}", most <= 0.05)
+
+
+def _by_chance(seeds: Mapping[str, Results]) -> Iterator[Verdict]:
+    costs = [mean_cost(results) for results in seeds.values()]
+    apart = max(abs(cost / geometric_mean(costs) - 1) for cost in costs)
+    goal = f"{len(seeds)} seeds: each within 3 % of their mean cost"
+    yield Verdict(goal, f"{apart:.1%}", apart <= 0.03)
+    share, load = min(map(least_attainment, seeds.values()))
+    goal = f"{len(seeds)} seeds: {GOAL:.0%} on every load"
+    yield Verdict(goal, f"{share:.2%} on {load}", share >= GOAL)
 
 
 def _compared(worlds: Mapping[str, Results], world: str) -> Iterator[Verdict]:

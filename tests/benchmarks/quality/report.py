@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from math import exp, fsum, log
-from typing import Any
+from typing import Any, Final
 
-from tests.benchmarks.quality.contest import Result
+from tests.benchmarks.quality.contest import DEFAULTS, OURS, Result
 
 Results = Mapping[str, Sequence[Result]]
 """What was reached, load by load."""
+
+_DEFAULTS: Final = f"{OURS}, {DEFAULTS}"
 
 
 def geometric_mean(values: Sequence[float]) -> float:
@@ -41,6 +43,34 @@ def markdown(world: str, results: Results) -> str:
     return "\n".join(lines)
 
 
+def beside(worlds: Mapping[str, Results]) -> str:
+    """Tell the defaults in worlds that differ by chance alone, a line for each, and their span."""
+    lines = ["| | cost | to the mean | least attainment | flaps |", "|---|--:|--:|--:|--:|"]
+    costs = {world: mean_cost(results) for world, results in worlds.items()}
+    mean = geometric_mean(list(costs.values()))
+    least = {world: least_attainment(results) for world, results in worlds.items()}
+    for world, results in worlds.items():
+        share, load = least[world]
+        flaps = sum(each.flaps for each in of(results, _DEFAULTS).values())
+        told = f"{share:.2%} ({load.partition('.')[0]})"
+        cost = costs[world]
+        lines.append(f"| {world} | {cost:.3f} | {cost / mean - 1:+.1%} | {told} | {flaps} |")
+    low, high = min(costs.values()), max(costs.values())
+    share = min(least.values())[0]
+    lines.append(f"| all | {low:.3f} to {high:.3f} | {high / low - 1:.1%} apart | {share:.2%} | |")
+    return "\n".join(lines)
+
+
+def mean_cost(results: Results) -> float:
+    """Give the geometric mean of what the defaults cost."""
+    return geometric_mean([each.cost for each in of(results, _DEFAULTS).values()])
+
+
+def least_attainment(results: Results) -> tuple[float, str]:
+    """Give the share that the defaults served in time on the worst load, and that load."""
+    return min((each.attainment or 0.0, load) for load, each in of(results, _DEFAULTS).items())
+
+
 def _cell(result: Result) -> str:
     told = f"{result.cost:.2f}"
     if result.attainment is not None:
@@ -56,8 +86,11 @@ def _cell(result: Result) -> str:
 
 def section(told: Mapping[str, Any], arguments: str) -> str:
     """Tell the kept figures for a document: where they are from, then each world."""
-    tables = [
-        markdown(world, {load: [Result(**each) for each in found] for load, found in loads.items()})
+    worlds = {
+        world: {load: [Result(**each) for each in found] for load, found in loads.items()}
         for world, loads in told["worlds"].items()
-    ]
+    }
+    tables = [markdown(world, results) for world, results in worlds.items()]
+    if told["options"].get("seeds"):
+        tables = ["", beside(worlds)]
     return "\n".join([f"Commit {told['commit']}, `ARGS='{arguments}'`.", *tables, ""])

@@ -108,3 +108,16 @@ WORLDS: Final[Mapping[str, World]] = {
     "two outages of an hour": World(outages=2),
     "16 LLM calls at most": World(most_calls=16.0),
 }
+
+
+_SEED: Final = "seed "
+
+
+def seeded(count: int) -> dict[str, World]:
+    """Give the usual world with further seeds, so that there are `count` of it in all."""
+    return {f"{_SEED}{seed}": World(seed=seed) for seed in range(2, count + 1)}
+
+
+def is_seed(title: str) -> bool:
+    """Tell whether a world is the usual one with another seed."""
+    return title.startswith(_SEED)

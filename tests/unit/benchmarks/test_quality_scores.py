@@ -14,7 +14,7 @@ from tests.benchmarks.quality.chart import draw
 from tests.benchmarks.quality.contest import DEFAULTS, OURS, Contest, Result, wasted
 from tests.benchmarks.quality.goals import judge
 from tests.benchmarks.quality.peers import PEERS
-from tests.benchmarks.quality.worlds import World
+from tests.benchmarks.quality.worlds import World, seeded
 
 
 def moment(at: float, paid: float) -> Moment:
@@ -115,6 +115,33 @@ def test_goals_of_other_worlds_compare_with_the_usual_one() -> None:
         "one slot: cost within 3 % of the usual world",
         "16 LLM calls at most: at most 5 % bought for nothing",
     }
+
+
+def test_goals_of_many_seeds_judge_their_span() -> None:
+    worlds = {
+        "usual": {"a": [ours(1.0, 1.0)]},
+        **{name: {"a": [ours(0.995, 1.04)]} for name in seeded(3)},
+    }
+    assert set(verdicts(worlds).items()) >= {
+        ("3 seeds: each within 3 % of their mean cost", True),
+        ("3 seeds: 99% on every load", True),
+    }
+    worlds["seed 3"] = {"a": [ours(0.98, 1.2)]}
+    missed = {goal for goal, is_met in verdicts(worlds).items() if not is_met}
+    assert missed >= {"3 seeds: each within 3 % of their mean cost", "3 seeds: 99% on every load"}
+
+
+def test_seeds_are_told_beside_each_other() -> None:
+    worlds = {
+        "usual": {"a.60s": [ours(0.995, 1.0, flaps=2)], "b": [ours(0.992, 1.21)]},
+        "seed 2": {"a.60s": [ours(0.991, 1.1)], "b": [ours(1.0, 1.1)]},
+    }
+    told = report.beside(worlds).splitlines()
+    assert told[2:] == [
+        "| usual | 1.100 | +0.0% | 99.20% (b) | 2 |",
+        "| seed 2 | 1.100 | +0.0% | 99.10% (a) | 0 |",
+        "| all | 1.100 to 1.100 | 0.0% apart | 99.10% | |",
+    ]
 
 
 def test_table_leaves_a_cell_empty_where_a_line_has_no_result() -> None:
