@@ -293,7 +293,7 @@ class Operator:
         )
         drains = Drains(api, observer, keyring, clock)
         record = Record(registry, api, Recorder(self._identity), telemetry, clock)
-        works = Works(self._loop.settle)
+        works = Works(self._loop.hold, self._loop.release)
         cycle = Cycle(
             Parts(
                 api=api,

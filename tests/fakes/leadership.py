@@ -70,7 +70,7 @@ class Leader(FakeCluster):
         keyring = Keyring(api, self.clock)
         self.drains = Drains(api, observer, keyring, self.clock)
         self.again: list[str] = []
-        self.works = Works(self._settle)
+        self.works = Works(lambda entry: None, self._release)
         self.cycle = Cycle(
             Parts(
                 api=api,
@@ -120,7 +120,7 @@ class Leader(FakeCluster):
         await self.works.ended()
         return sorted(self.again)
 
-    def _settle(self, entry: Entry, again: bool) -> None:
+    def _release(self, entry: Entry, again: bool) -> None:
         if again:
             self.again.append(entry.name)
 

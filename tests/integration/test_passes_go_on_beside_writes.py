@@ -61,6 +61,21 @@ async def test_policy_is_left_out_while_its_scaling_is_under_way(scene: Scene) -
     assert scene.history("slow")[0]["from"] == scene.history("slow")[1]["to"]
 
 
+async def test_policy_whose_status_waits_grows_all_the_same(scene: Scene) -> None:
+    names = [f"agent{number:02}" for number in range(12)]
+    for name in names:
+        scene.agent(name)
+        scene.policy(name)
+    scene.server.faults.append(Fault("patch", POLICY_STATUS, times=8, delay_seconds=LATE))
+    await scene.lead()
+    await until(lambda: scene.server.count("patch", POLICY_STATUS) == 8)
+    scene.load(names[-1], queue=20)
+    await until(lambda: scene.replicas(names[-1]) > 5, LATE - 0.5)
+    assert not scene.status(names[-2])
+    await until(lambda: all(scene.status(name) for name in names))
+    assert len(scene.history(names[-1])) == 1
+
+
 async def test_growth_overtakes_the_statuses_that_wait(tmp_path: Path) -> None:
     """Each status takes a while, and there are more than the connection sends at once."""
     async with leading(tmp_path, limits=replace(QUICK, concurrency=10)) as leader:

@@ -5,9 +5,11 @@ again at the next poll.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from agentscaler.act.client import Api
@@ -18,7 +20,7 @@ from agentscaler.control import draining, proceeding, scaling
 from agentscaler.control.draining import Drains, PodsSeen
 from agentscaler.control.forecasts import Forecasts
 from agentscaler.control.keyring import Keyring
-from agentscaler.control.proceeding import Works
+from agentscaler.control.proceeding import Line, Works
 from agentscaler.control.recording import Record
 from agentscaler.control.registry import Entry
 from agentscaler.control.standing import Judge, Unknown, Workable, reference_of
@@ -60,12 +62,12 @@ class Parts:
 class Plan:
     """What is to be written for one policy: its next status, and the decision to carry out.
 
-    Without a `status` none is worth a write. `retreat` says which pods go; `keeps` is true while
-    nothing can be said about those chosen before.
+    The status is put into words by `compose`; without that, none is worth a write. `retreat` says
+    which pods go; `keeps` is true while nothing can be said about those chosen before.
     """
 
     entry: Entry
-    status: PolicyStatus | None = None
+    compose: Callable[[], PolicyStatus] | None = None
     workable: Workable | None = None
     decision: Decision | None = None
     retreat: Retreat | None = None
@@ -83,7 +85,7 @@ class Plan:
     def is_settled(self) -> bool:
         """Tell whether nothing is to be written or done: so it is after most decisions."""
         releases = bool(self.entry.draining) and not self.keeps
-        return self.status is None and self.retreat is None and not self.scales and not releases
+        return self.compose is None and self.retreat is None and not self.scales and not releases
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class Cycle:
         self._works = works
 
     async def run(self, due: Sequence[Entry]) -> None:
-        """Decide for these policies, of which nothing may be under way, and begin what follows.
+        """Decide for these policies, for which nothing may be under way, and begin what follows.
 
         What is to be written or done is not waited for: see `Works`.
         """
@@ -115,7 +117,7 @@ class Cycle:
         calm = await self._look_at_all(active, seen, now)
         for plan in halted:
             self._begin(plan)
-        await self._write(calm)
+        await self._begin_to_tell(calm)
         await parts.drains.release_left_behind()
         parts.telemetry.count_api_requests(parts.api.requests, parts.api.throttled_seconds)
 
@@ -125,11 +127,10 @@ class Cycle:
         """Decide for all; give those of which nothing is asked.
 
         Growth begins as soon as it is decided: it waits neither for the pods of others nor for
-        their statuses, which take longer to put into words than all decisions.
+        what there is to tell of them, which takes longer to find out than all decisions.
         """
         calm: list[_Looked] = []
         shrinking: list[_Looked] = []
-        growing: list[asyncio.Task[None]] = []
         async for entry, workable in proceeding.in_turns(active):
             with proceeding.alone(entry):
                 looked = self._look(entry, workable, seen[workable.policy.key], now)
@@ -137,20 +138,21 @@ class Cycle:
                     shrinking.append(looked)
                 elif looked.decision.direction is Direction.NONE:
                     calm.append(looked)
-                elif begun := self._begin(self._compose(looked)):
-                    growing.append(begun)
+                else:
+                    self._begin(self._plan(looked))
         self._retreat(shrinking, now)
-        if growing:
-            await asyncio.wait(growing, timeout=_LEAD_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LEAD_SECONDS):
+                await self._works.ended(Line.GROWTH)
         return calm
 
-    async def _write(self, calm: Sequence[_Looked]) -> None:
+    async def _begin_to_tell(self, calm: Sequence[_Looked]) -> None:
         """Begin to write the statuses of those whose counts stay."""
         async for looked in proceeding.in_turns(calm):
             # One whose spec changed meanwhile is looked at anew, soon.
             if looked.entry.policy is looked.workable.policy:
                 with proceeding.alone(looked.entry):
-                    self._begin(self._compose(looked))
+                    self._begin(self._plan(looked))
 
     def _sort(
         self, due: Sequence[Entry], now: datetime
@@ -176,7 +178,7 @@ class Cycle:
         targets = [(each.workable.policy, each.workable.target) for each in shrinking]
         look = asyncio.ensure_future(self._parts.drains.look(targets, now))
         for each in shrinking:
-            self._works.begin(each.entry, self._shrink(each, look))
+            self._works.begin(Line.RETREAT, each.entry, partial(self._shrink, each, look))
 
     async def _shrink(
         self, looked: _Looked, look: "asyncio.Future[Mapping[str, PodsSeen]]"
@@ -186,7 +188,7 @@ class Cycle:
             return  # its spec changed meanwhile: it is looked at anew, soon
         snapshot = replace(looked.snapshot, pods=seen[policy.key])
         decision = engine.decide(policy.spec, snapshot, looked.entry.memory)
-        await self._execute(self._compose(replace(looked, snapshot=snapshot, decision=decision)))
+        await self._execute(self._plan(replace(looked, snapshot=snapshot, decision=decision)))
 
     def _judge(self, entry: Entry, now: datetime) -> Plan | Workable | None:
         standing = self._parts.judge.judge(entry, now)
@@ -211,7 +213,7 @@ class Cycle:
 
     def _noted(self, entry: Entry, following: PolicyStatus) -> Plan:
         due = self._parts.record.note(entry, outlines.of(following))
-        return Plan(entry, following if due else None)
+        return Plan(entry, (lambda: following) if due else None)
 
     async def _observe(self, policies: list[Policy], now: datetime) -> Mapping[str, Readings]:
         parts = self._parts
@@ -244,10 +246,12 @@ class Cycle:
         self._parts.telemetry.decisions.inc()
         return _Looked(entry, workable, snapshot, decision)
 
-    def _begin(self, plan: Plan) -> "asyncio.Task[None] | None":
-        return None if plan.is_settled else self._works.begin(plan.entry, self._execute(plan))
+    def _begin(self, plan: Plan) -> None:
+        if not plan.is_settled:
+            line = Line.GROWTH if plan.scales else Line.STATUS
+            self._works.begin(line, plan.entry, partial(self._execute, plan))
 
-    def _compose(self, looked: _Looked) -> Plan:
+    def _plan(self, looked: _Looked) -> Plan:
         entry, policy = looked.entry, looked.workable.policy
         snapshot, decision = looked.snapshot, looked.decision
         retreat = retreats.retreat_of(policy.spec, snapshot, decision)
@@ -263,7 +267,7 @@ class Cycle:
         due = self._parts.record.note(entry, outlines.after(*found))
         plan = Plan(entry, None, looked.workable, decision, retreat, retreats.looks(decision))
         if due or plan.scales:
-            plan = replace(plan, status=composing.decided(*found))
+            plan = replace(plan, compose=partial(composing.decided, *found))
         entry.memory = decision.memory
         return plan
 
@@ -271,8 +275,8 @@ class Cycle:
         """Record, then act, then record what came of it."""
         entry, workable, decision = plan.entry, plan.workable, plan.decision
         recommended, target = entry.status.desired_replicas, _reference(workable)
-        if plan.status is not None:
-            await self._parts.record.write(entry, plan.status, target, always=plan.scales)
+        if plan.compose is not None:
+            await self._parts.record.write(entry, plan.compose(), target, always=plan.scales)
         if workable is not None and plan.retreat is not None:
             await self._parts.drains.choose(entry, workable.target, plan.retreat)
         elif entry.draining and not plan.keeps:

@@ -71,14 +71,15 @@ class Loop:
         """Have the policies on a workload looked at: another autoscaler came or went."""
         self.look_at({entry.key for entry in self._registry.on_target(target)})
 
-    def settle(self, entry: Entry, again: bool) -> None:
-        """Take note that all is done for a policy: it is due at its next round, or `again` soon."""
-        now = self._clock.monotonic()
+    def hold(self, entry: Entry) -> None:
+        """Leave a policy out of the passes: something is being done for it."""
+        self._schedule.hold(entry.key)
+
+    def release(self, entry: Entry, again: bool) -> None:
+        """Take a policy into the passes again, right away if that is wanted."""
         if again:
-            self._schedule.at_once(entry.key, now + _AGAIN_SECONDS)
-        interval = entry.policy.spec.polling_interval if entry.policy else _UNREADABLE
-        self._schedule.after(entry.key, interval.total_seconds(), now)
-        self._schedule.free(entry.key)
+            self._schedule.at_once(entry.key, self._clock.monotonic() + _AGAIN_SECONDS)
+        self._schedule.release(entry.key)
 
     async def run(self, rounds: "Rounds", stop: asyncio.Event) -> None:
         """Take pass after pass until told to stop; what has begun gets a moment to end.
@@ -109,6 +110,7 @@ class Loop:
                 self.turned_at = now
                 self._telemetry.loop_lag.set(max(0.0, late))
                 if due:
+                    rounds.works.withdraw(due)
                     await self._pass(rounds, due, now)
                 rounds.works.check()
                 await self._pause(stop)
@@ -122,12 +124,12 @@ class Loop:
         entries = [entry for key in due if (entry := self._registry.find(key))]
         for key in set(due) - {entry.key for entry in entries}:
             rounds.forget(key)
-            self._schedule.free(key)
         await rounds.cycle.run(entries)
-        self._telemetry.pass_duration.observe(self._clock.monotonic() - began)
+        now = self._clock.monotonic()
+        self._telemetry.pass_duration.observe(now - began)
         for entry in entries:
-            if entry not in rounds.works:
-                self.settle(entry, again=False)
+            interval = entry.policy.spec.polling_interval if entry.policy else _UNREADABLE
+            self._schedule.after(entry.key, interval.total_seconds(), now)
         self.first_pass_ended.set()
 
     async def _pause(self, stop: asyncio.Event) -> None:

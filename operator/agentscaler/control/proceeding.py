@@ -6,8 +6,9 @@ Knows nothing of what is done for a policy.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
+from enum import Enum, auto
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from agentscaler.control.registry import Entry
 from agentscaler.errors import ClusterError, ConflictError, LeadershipLostError
@@ -19,31 +20,52 @@ _LOG: Final = logs.logger("agentscaler.cycle")
 
 _T = TypeVar("_T")
 
+Work: TypeAlias = Callable[[], Coroutine[None, None, None]]
+
+
+class Line(Enum):
+    """Where what is to be done for a policy waits for its turn."""
+
+    GROWTH = auto()
+    RETREAT = auto()
+    STATUS = auto()
+
+
+# Together as many as one connection serves at once: growth finds a place, whatever else waits.
+_MOST: Final = {Line.GROWTH: 16, Line.RETREAT: 8, Line.STATUS: 8}
+
 
 class Works:
-    """What is being done for policies while others are decided on; of each, one thing at a time.
+    """What is done for policies beside the passes; for each of them one thing at a time.
 
-    `settled` is told of a policy once that is done, and whether to look at it again right away.
+    `hold` is told of a policy when something begins, `release` when that has ended, and whether to
+    look at the policy again right away. Between the two it may not be decided on.
     """
 
-    def __init__(self, settled: Callable[[Entry, bool], None]) -> None:
-        self._settled = settled
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+    def __init__(
+        self, hold: Callable[[Entry], None], release: Callable[[Entry, bool], None]
+    ) -> None:
+        self._hold = hold
+        self._release = release
+        self._waiting: dict[Line, dict[str, tuple[Entry, Work]]] = {line: {} for line in Line}
+        self._running: dict[Line, set[asyncio.Task[None]]] = {line: set() for line in Line}
         self._lost: LeadershipLostError | None = None
 
-    def __contains__(self, entry: Entry) -> bool:
-        return entry.key in self._tasks
+    def begin(self, line: Line, entry: Entry, work: Work) -> None:
+        """Do this for a policy, of which nothing else is begun, when it is its turn."""
+        self._waiting[line][entry.key] = entry, work
+        self._go_on(line)
 
-    def begin(self, entry: Entry, work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
-        """Do this for a policy, from the next turn of the loop on."""
-        self._tasks[entry.key] = task = asyncio.create_task(work)
-        task.add_done_callback(partial(self._end, entry))
-        return task
+    def withdraw(self, keys: Iterable[str]) -> None:
+        """Leave undone what still waits for these policies: they are decided on anew."""
+        for key in keys:
+            for waiting in self._waiting.values():
+                waiting.pop(key, None)
 
-    async def ended(self) -> None:
-        """Wait until all is done; raise LeadershipLostError if that came in between."""
-        while self._tasks:
-            await asyncio.wait(self._tasks.values())
+    async def ended(self, *lines: Line) -> None:
+        """Wait until all is done, or all in these lines; raise LeadershipLostError."""
+        while tasks := [task for line in lines or Line for task in self._running[line]]:
+            await asyncio.wait(tasks)
         self.check()
 
     def check(self) -> None:
@@ -53,14 +75,26 @@ class Works:
 
     async def cancel(self) -> None:
         """Leave undone what is not done yet."""
-        tasks = tuple(self._tasks.values())
+        for waiting in self._waiting.values():
+            waiting.clear()
+        tasks = [task for running in self._running.values() for task in running]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _end(self, entry: Entry, task: "asyncio.Task[None]") -> None:
-        del self._tasks[entry.key]
-        self._settled(entry, self._is_wanted_again(entry, task))
+    def _go_on(self, line: Line) -> None:
+        waiting, running = self._waiting[line], self._running[line]
+        while waiting and len(running) < _MOST[line]:
+            entry, work = waiting.pop(next(iter(waiting)))
+            self._hold(entry)
+            task = asyncio.create_task(work())
+            running.add(task)
+            task.add_done_callback(partial(self._end, line, entry))
+
+    def _end(self, line: Line, entry: Entry, task: "asyncio.Task[None]") -> None:
+        self._running[line].remove(task)
+        self._release(entry, self._is_wanted_again(entry, task))
+        self._go_on(line)
 
     def _is_wanted_again(self, entry: Entry, task: "asyncio.Task[None]") -> bool:
         error = None if task.cancelled() else task.exception()

@@ -27,9 +27,7 @@ from agentscaler.report.telemetry import Telemetry
 
 # A reason that lasted for so many decisions, a minute as a rule, is no noise.
 _LASTING: Final = 4
-# Requests of one connection go out in their order: what tells of policies takes at most this many
-# of its places at once, so that what scales them finds one free.
-_AT_ONCE: Final = 8
+_POSTS: Final = 4  # at once: the others of a connection are for what scales
 _POST_SECONDS: Final = 0.5
 _POST_PAUSES: Final = (0.0, 0.5, 2.0)  # before each try
 # Younger scalings may not have been told; Events live for an hour.
@@ -53,7 +51,7 @@ class Record:
         self._recorder = recorder
         self._telemetry = telemetry
         self._clock = clock
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._posting = asyncio.Semaphore(_POSTS)
 
     def note(self, entry: Entry, outline: Outline) -> bool:
         """Export what was found of a policy; tell whether its status is to be written."""
@@ -76,16 +74,11 @@ class Record:
 
         After a ConflictError the policy is known as it is now. Before a scaling it is written
         `always`: one that was left pending is on record already, and the policy may have changed.
-        And it is written at once, while all others wait for their turns.
         """
         before = entry.status
-        if always:
-            await self._patch(entry, status.patch(before, following))
-        elif status.says_the_same(before, following):
+        if not always and status.says_the_same(before, following):
             return
-        else:
-            async with self._turns:
-                await self._patch(entry, status.patch(before, following))
+        await self._patch(entry, status.patch(before, following))
         entry.status = following
         self._tell(entry, before, target)
 
@@ -105,7 +98,7 @@ class Record:
         for pause in _POST_PAUSES:
             await self._clock.sleep(pause)
             try:
-                async with self._turns:
+                async with self._posting:
                     await post_event(self._api, event)
             except (ForbiddenError, NotFoundError, LeadershipLostError) as exc:
                 trouble = str(exc)

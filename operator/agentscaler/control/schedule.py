@@ -2,7 +2,7 @@
 
 One pass serves all that are due, because the metrics of a thousand policies cost one query. The
 start of the rounds is shifted at random for each process, so that operators do not ask in step.
-A policy that was taken is in hand, and not taken again until it is free.
+A policy for which something is being done is held, and not taken until it is released.
 """
 
 import heapq
@@ -17,7 +17,7 @@ class Schedule:
         self._phase = phase
         self._due: dict[str, float] = {}
         self._heap: list[tuple[float, str]] = []
-        self._in_hand: set[str] = set()
+        self._held: set[str] = set()
 
     def at_once(self, key: str, now: float) -> None:
         """Make a policy due now, unless it is already overdue."""
@@ -34,19 +34,22 @@ class Schedule:
         self._due.pop(key, None)
 
     def take_due(self, now: float) -> list[str]:
-        """Give the policies that are due: they are in hand now, and scheduled no more."""
+        """Give the policies that are due, which are scheduled no more until told so again."""
         due = []
         while self._heap and self._heap[0][0] <= now:
             at, key = heapq.heappop(self._heap)
             if self._is_meant(at, key):
                 del self._due[key]
-                self._in_hand.add(key)
                 due.append(key)
         return due
 
-    def free(self, key: str) -> None:
-        """Let a policy be taken again; what was asked for it meanwhile counts."""
-        self._in_hand.discard(key)
+    def hold(self, key: str) -> None:
+        """Let a policy not be taken, whenever it is due."""
+        self._held.add(key)
+
+    def release(self, key: str) -> None:
+        """Let a policy be taken again when it is due, which may have been long ago."""
+        self._held.discard(key)
         if key in self._due:
             heapq.heappush(self._heap, (self._due[key], key))
 
@@ -66,4 +69,4 @@ class Schedule:
             heapq.heappush(self._heap, (at, key))
 
     def _is_meant(self, at: float, key: str) -> bool:
-        return self._due.get(key) == at and key not in self._in_hand
+        return self._due.get(key) == at and key not in self._held

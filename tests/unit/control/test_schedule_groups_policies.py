@@ -63,17 +63,15 @@ def test_change_during_a_pass_is_not_put_off_to_the_next_round() -> None:
     schedule.take_due(10.0)
     schedule.at_once("a", 10.2)  # the watch told of a new spec meanwhile
     schedule.after("a", 3600.0, 11.0)
-    schedule.free("a")
     assert schedule.next_due() == 10.2
 
 
-def test_policy_in_hand_is_not_taken_again_until_it_is_free() -> None:
+def test_policy_that_is_held_is_not_taken_until_it_is_released() -> None:
     schedule = Schedule(phase=0.0)
     schedule.at_once("a", 10.0)
-    schedule.at_once("b", 10.0)
-    schedule.take_due(10.0)
-    schedule.at_once("a", 10.2)
-    schedule.free("b")
+    schedule.hold("a")
     assert (schedule.take_due(100.0), schedule.next_due()) == ([], None)
-    schedule.free("a")
+    schedule.at_once("a", 5.0)
+    assert (schedule.take_due(100.0), schedule.next_due()) == ([], None)
+    schedule.release("a")
     assert (schedule.take_due(100.0), schedule.take_due(100.0)) == (["a"], [])
