@@ -109,12 +109,12 @@ class Api:
         """Replace an object; ConflictError if `body` is not based on its present version."""
         return await self._ask("update", place, body=body)
 
-    async def patch(self, place: Place, body: Body) -> Body:
+    async def patch(self, place: Place, body: Body, *, accept: str = JSON) -> Body:
         """Merge `body` into an object: None removes a field, lists are replaced as a whole.
 
         With `metadata.resourceVersion` in the body: ConflictError if that is not the present one.
         """
-        return await self._ask("patch", place, body=body, content=MERGE_PATCH)
+        return await self._ask("patch", place, body=body, content=MERGE_PATCH, accept=accept)
 
     async def apply(self, place: Place, body: Body) -> Body:
         """Make the fields in `body` ours, with these values, whoever held them before.

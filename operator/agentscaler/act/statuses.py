@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from agentscaler.act.calls import METADATA
 from agentscaler.act.client import Api
 from agentscaler.act.places import POLICIES
 
@@ -16,5 +17,6 @@ async def patch_status(
     such a patch is not checked by the API server.
     """
     body = {"metadata": {"resourceVersion": resource_version}, "status": status}
-    patched = await api.patch(POLICIES.at(namespace, name, "status"), body)
+    place = POLICIES.at(namespace, name, "status")
+    patched = await api.patch(place, body, accept=METADATA)  # the status itself is known
     return str(patched["metadata"]["resourceVersion"])

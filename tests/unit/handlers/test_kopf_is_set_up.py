@@ -56,6 +56,10 @@ def test_kopf_never_gives_up_and_notices_a_dead_watch() -> None:
     assert made.watching.client_timeout > made.watching.server_timeout
 
 
+def test_kopf_lets_go_of_an_object_soon_after_it_was_told_of() -> None:
+    assert lifecycle.settings().queueing.idle_timeout < 1
+
+
 def test_kopf_keeps_nothing_in_the_policies() -> None:
     made = lifecycle.settings()
     diffs, progress = made.persistence.diffbase_storage, made.persistence.progress_storage
