@@ -268,7 +268,7 @@ class Operator:
     def _analyzer(self, api: Api, targets: Targets, sources: Sources) -> Analyzer:
         asking = partial(profiles.fetch_from_own, sources, self._clock)
         looking = partial(placing.look, api, targets)
-        return Analyzer(self._registry, asking, looking, self._clock)
+        return Analyzer(self._registry, asking, looking, self._clock, self._loop.between_passes)
 
     def _reconciler(self, api: Api) -> Reconciler:
         return Reconciler(

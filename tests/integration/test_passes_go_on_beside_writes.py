@@ -1,6 +1,7 @@
 """A pass waits for no write: who is being served is left out, all others are decided on in time."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from tests.fakes.apiserver import Fault
 from tests.fakes.cluster import POLICY_STATUS, SCALE
 from tests.fakes.connected import QUICK, until
+from tests.fakes.faulty_prometheus import Request
 from tests.fakes.leadership import leading
 from tests.fakes.operated import Scene, staged
 
@@ -102,3 +104,24 @@ async def test_growth_overtakes_the_statuses_that_wait(tmp_path: Path) -> None:
         await leader.cycle.run([leader.entry("busy")])
         await leader.works.ended()
         assert told[0] - before < len(calm) / 2 < leader.server.count("patch", POLICY_STATUS)
+
+
+async def test_what_is_less_urgent_waits_for_the_end_of_a_pass(scene: Scene) -> None:
+    scene.agent()
+    scene.policy()
+    running = await scene.lead()
+    await until(scene.status)
+    asked, answer = threading.Event(), threading.Event()
+
+    def hold(request: Request) -> None:
+        asked.set()
+        answer.wait(5)
+        request.result(*scene.gauges._series(request.asked["query"]))
+
+    scene.gauges.fault = hold
+    await until(asked.is_set)
+    waiting = asyncio.create_task(running.operator._loop.between_passes())
+    await asyncio.sleep(0.1)
+    assert not waiting.done()
+    answer.set()
+    await waiting

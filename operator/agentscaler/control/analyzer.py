@@ -29,18 +29,31 @@ Profiles = Callable[[], Awaitable[Mapping[Agent, Profile]]]
 Unscheduled = Callable[[Policy], Awaitable[Reading]]
 """How many pods of a policy's target no node takes; never raises."""
 
+Pause = Callable[[], Awaitable[None]]
+"""Waits until nothing more urgent is done, a turn of the loop at least."""
+
+
+async def _turn() -> None:
+    await asyncio.sleep(0)
+
 
 class Analyzer:
     """Keeps the bottleneck of every policy that the passes look at; it never asks for replicas."""
 
     def __init__(
-        self, registry: Registry, profiles: Profiles, unscheduled: Unscheduled, clock: Clock
+        self,
+        registry: Registry,
+        profiles: Profiles,
+        unscheduled: Unscheduled,
+        clock: Clock,
+        pause: Pause = _turn,
     ) -> None:
         self._registry = registry
         self._profiles = profiles
         self._unscheduled = unscheduled
         self._looks = 0
         self._clock = clock
+        self._pause = pause
 
     async def run(self) -> None:
         """Judge all policies, minute after minute, until cancelled; failures are only logged."""
@@ -55,13 +68,14 @@ class Analyzer:
 
     async def judge(self) -> None:
         """Judge every policy by its newest readings; raise SourceError."""
+        await self._pause()
         if all(entry.readings is None for entry in self._registry):
             return
         found = await self._profiles()
         self._looks = 0
         for entry in self._registry:
             await self._judge(entry, found)
-            await asyncio.sleep(0)  # of ten thousand, no probe and no pass waits for all
+            await self._pause()  # of ten thousand, no probe and no pass waits for all
 
     async def _judge(self, entry: Entry, found: Mapping[Agent, Profile]) -> None:
         policy, readings = entry.policy, entry.readings

@@ -38,7 +38,7 @@ from agentscaler.report.events import Reference
 from agentscaler.report.outlines import Facts
 from agentscaler.report.telemetry import Telemetry
 
-# So long nothing else is put into words: as a rule growth is carried out by then.
+# In each pass the others wait so long at most for those that grow.
 _LEAD_SECONDS: Final = 1.0
 _LOG: Final = logs.logger("agentscaler.cycle")
 
@@ -131,7 +131,8 @@ class Cycle:
         """
         calm: list[_Looked] = []
         shrinking: list[_Looked] = []
-        async for entry, workable in proceeding.in_turns(active):
+        give_way = partial(self._give_way, self._parts.clock.monotonic() + _LEAD_SECONDS)
+        async for entry, workable in proceeding.in_turns(active, give_way):
             with proceeding.alone(entry):
                 looked = self._look(entry, workable, seen[workable.policy.key], now)
                 if retreats.looks(looked.decision):
@@ -141,10 +142,16 @@ class Cycle:
                 else:
                     self._begin(self._plan(looked))
         self._retreat(shrinking, now)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_LEAD_SECONDS):
-                await self._works.ended(Line.GROWTH)
+        await give_way()
         return calm
+
+    async def _give_way(self, until: float) -> None:
+        """Let those that grow be served, who come first; the others wait so long at most."""
+        left = until - self._parts.clock.monotonic()
+        await asyncio.sleep(0)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, left)):
+                await self._works.ended(Line.GROWTH)
 
     async def _begin_to_tell(self, calm: Sequence[_Looked]) -> None:
         """Begin to write the statuses of those whose counts stay."""

@@ -43,6 +43,8 @@ class Loop:
         self._telemetry = telemetry
         self._clock = clock
         self._changed = asyncio.Event()
+        self._resting = asyncio.Event()
+        self._resting.set()
         self.turned_at = clock.monotonic()
         self.first_pass_ended = asyncio.Event()
 
@@ -70,6 +72,11 @@ class Loop:
     def note_rival(self, target: TargetKey) -> None:
         """Have the policies on a workload looked at: another autoscaler came or went."""
         self.look_at({entry.key for entry in self._registry.on_target(target)})
+
+    async def between_passes(self) -> None:
+        """Wait while a pass goes on, a turn at least: what is less urgent must not slow it down."""
+        await asyncio.sleep(0)
+        await self._resting.wait()
 
     def hold(self, entry: Entry) -> None:
         """Leave a policy out of the passes: something is being done for it."""
@@ -111,7 +118,9 @@ class Loop:
                 self._telemetry.loop_lag.set(max(0.0, late))
                 if due:
                     rounds.works.withdraw(due)
+                    self._resting.clear()
                     await self._pass(rounds, due, now)
+                    self._resting.set()
                 rounds.works.check()
                 await self._pause(stop)
             await rounds.works.ended()

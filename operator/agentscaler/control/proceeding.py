@@ -4,7 +4,7 @@ Knows nothing of what is done for a policy.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
 from functools import partial
@@ -109,12 +109,18 @@ class Works:
         return False
 
 
-async def in_turns(these: Iterable[_T]) -> AsyncIterator[_T]:
-    """Give one by one, and let the loop turn now and then."""
+async def _turn() -> None:
+    await asyncio.sleep(0)
+
+
+async def in_turns(
+    these: Iterable[_T], pause: Callable[[], Awaitable[None]] = _turn
+) -> AsyncIterator[_T]:
+    """Give one by one, and pause now and then, so that the loop turns."""
     for number, each in enumerate(these, start=1):
         yield each
         if number % _AT_ONCE == 0:
-            await asyncio.sleep(0)
+            await pause()
 
 
 @contextmanager

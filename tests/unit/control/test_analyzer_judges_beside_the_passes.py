@@ -199,3 +199,18 @@ async def test_stuck_agents_of_a_whole_cluster_do_not_use_up_the_requests() -> N
     assert len(looked) == 50
     await analyzer.judge()
     assert len(looked) == 100
+
+
+async def test_no_policy_is_judged_while_a_pass_goes_on() -> None:
+    registry, entry = one_entry()
+    server, over = Server({}), asyncio.Event()
+
+    async def pause() -> None:
+        await over.wait()
+
+    judging = asyncio.create_task(Analyzer(registry, server, nobody, Minutes(0), pause).judge())
+    await asyncio.sleep(0.01)
+    assert (server.asked, entry.bottleneck) == (0, None)
+    over.set()
+    await judging
+    assert entry.bottleneck is not None
