@@ -154,9 +154,12 @@ WHEELS := wheels/.made
 
 $(WHEELS): requirements-image.lock pyproject.toml $(shell find operator -name '*.py')
 	@$(MAKE) --no-print-directory $(READY)
-	rm -rf wheels
+	rm -rf wheels && mkdir wheels
+	@# pip judges what the lock says of versions by the Python that it runs on, not by that of the image.
+	$(BIN)/uv pip compile --quiet --no-deps --generate-hashes --no-emit-index-url --no-header \
+	  --python-version $(IMAGE_PYTHON) --python-platform linux requirements-image.lock -o wheels/requirements.lock
 	$(BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: \
-	  --python-version $(IMAGE_PYTHON) $(PLATFORMS) --dest wheels -r requirements-image.lock
+	  --python-version $(IMAGE_PYTHON) $(PLATFORMS) --dest wheels -r wheels/requirements.lock
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir wheels .
 	@touch $@
 
