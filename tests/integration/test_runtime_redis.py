@@ -222,8 +222,12 @@ async def test_save_whose_answer_got_lost_is_not_taken_for_a_conflict(server: Se
             assert (await store.load("ada")).version == version
 
 
-async def test_unreachable_store_is_a_clear_error_at_once(home: Path) -> None:
+async def test_unreachable_store_is_a_clear_error_at_once_that_tells_only_the_log_where_it_is(
+    home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with store_at(f"unix://{home}/nobody.sock") as store, asyncio.timeout(2):
         for call in (store.load("ada"), store.save("ada", b"", read=NEW), store.delete("ada")):
-            with pytest.raises(StateUnavailableError, match="cannot be used"):
+            with pytest.raises(StateUnavailableError, match=r"^the session store cannot be used$"):
                 await call
+    assert len(caplog.records) == 3
+    assert "nobody.sock" in caplog.text

@@ -104,6 +104,7 @@ async def test_stream_whose_client_goes_away_gives_its_slot_back() -> None:
             assert await anext(lines) == "data: 0"
             assert await agent.metric("agent_active_requests") == 1
         await agent.until("agent_active_requests", 0)
+        assert await agent.metric("agent_requests_total", 'outcome="cancelled"') == 1
 
 
 async def test_client_that_goes_away_while_waiting_gives_its_place_back() -> None:

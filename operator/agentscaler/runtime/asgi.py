@@ -17,6 +17,12 @@ Header = tuple[bytes, bytes]
 WEBSOCKET_TRY_AGAIN = 1013
 
 
+def path_of(scope: Scope) -> str:
+    """Give the path below where the application is mounted (`uvicorn --root-path`)."""
+    path: str = scope["path"]
+    return path.removeprefix(root) if (root := scope.get("root_path")) else path
+
+
 def header_of(scope: Scope, name: bytes) -> bytes | None:
     """Read one request header by its lower-case name."""
     for key, value in scope["headers"]:

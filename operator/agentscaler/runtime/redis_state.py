@@ -4,6 +4,7 @@ One key a session: the version, a line break, the payload. A small script compar
 other client comes between; it works on one key and hence in a cluster too.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -23,6 +24,8 @@ from agentscaler.runtime.state import (
     conflict,
     new_version,
 )
+
+logger = logging.getLogger(__name__)
 
 # A save whose answer got lost is sent again by the client: finding the version that it writes
 # itself means that it has already succeeded.
@@ -113,4 +116,6 @@ def _our_words() -> Iterator[None]:
     try:
         yield
     except (RedisError, OSError, TimeoutError) as exc:
-        raise StateUnavailableError(f"the session store cannot be used: {exc}") from exc
+        # The reason names hosts and ports; what is raised here may be answered to callers.
+        logger.warning("the session store cannot be used: %s", exc)
+        raise StateUnavailableError("the session store cannot be used") from exc

@@ -12,6 +12,7 @@ import asyncio
 import os
 from functools import partial
 from http import HTTPStatus
+from math import inf
 from typing import Final
 
 import prometheus_client
@@ -35,6 +36,9 @@ DEFAULTS: Final = ServiceOptions()
 # One request in twenty is enough memory for an estimate that only feeds Retry-After.
 _MEAN_WEIGHT: Final = 0.05
 
+# A header is checked and written by the server like any other, which costs more than all else here;
+# nobody who balances by load needs it more often.
+_REPORT_EVERY_SECONDS: Final = 0.01
 
 _COUNTED: Final = frozenset({"http", "websocket"})
 _SERVER_ERROR: Final = 500
@@ -73,13 +77,14 @@ class AgentService:
         self._tally = metrics.export_requests(registry, self.identity, self.limit)
         self._probes = self._own_paths(registry)
         self._report = load_report.WRITERS[options.load_report]
+        self._reported_at = -inf
         self._mean_seconds = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope, as ASGI has it."""
         kind = scope["type"]
-        if kind == "http" and scope["path"] in self._probes:
-            await self._probes[scope["path"]](scope, receive, send)
+        if kind == "http" and (probe := self._probes.get(asgi.path_of(scope))):
+            await probe(scope, receive, send)
         elif kind in _COUNTED:
             self._tally.received += 1
             if not self.drain.refusing and self.limit.try_enter():
@@ -145,8 +150,7 @@ class AgentService:
         scope["agentscaler"] = self
         try:
             await self.app(scope, receive, reply.send)
-            if reply.begun and reply.status < _SERVER_ERROR:
-                outcome = conventions.OUTCOME_OK
+            outcome = reply.outcome
         except asyncio.CancelledError:
             outcome = metrics.OUTCOME_CANCELLED
             raise
@@ -185,6 +189,10 @@ class AgentService:
     def _headers(self, scope: Scope) -> tuple[Header, ...]:
         limit = self.limit
         if not self.drain.draining:
+            now = self._clock.monotonic()
+            if now - self._reported_at < _REPORT_EVERY_SECONDS:
+                return ()
+            self._reported_at = now
             return self._report(limit.active, limit.queued, limit.max_concurrent)
         report = self._report(limit.active, limit.queued, 0)
         return (*report, _CLOSE) if scope.get("http_version", "1.1") < "2" else report

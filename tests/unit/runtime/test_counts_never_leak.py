@@ -97,6 +97,17 @@ async def test_outcome_is_error_when_the_application_answers_nothing() -> None:
     assert world.ended("error") == 1
 
 
+async def test_stream_that_ends_early_without_an_error_is_one_whose_client_has_gone() -> None:
+    async def stream(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"a", "more_body": True})
+        # Starlette learns of the disconnect and returns.
+
+    world = World(stream)
+    await world.client().ask()
+    assert world.ended("cancelled") == 1
+
+
 async def test_stream_holds_its_slot_until_it_ends() -> None:
     more = asyncio.Event()
 

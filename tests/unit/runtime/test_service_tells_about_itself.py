@@ -92,7 +92,7 @@ def test_service_uses_the_default_registry_more_than_once() -> None:
     assert REGISTRY.get_sample_value("agent_capacity", labels) == 4
 
 
-async def test_load_report_rides_on_every_answer() -> None:
+async def test_load_report_rides_on_the_answer() -> None:
     gate = Gate()
     world = World(gate, max_concurrent=1)
     asking = world.client()
@@ -136,6 +136,39 @@ async def test_load_report_can_be_json() -> None:
             "agent_capacity": 2,
         },
     }
+
+
+async def test_load_report_is_left_out_within_ten_milliseconds_of_the_last() -> None:
+    world = World()
+
+    async def is_told() -> bool:
+        return "endpoint-load-metrics" in (await world.client().ask()).headers
+
+    assert await is_told()
+    assert not await is_told()
+    world.clock.advance(0.0099)
+    assert not await is_told()
+    world.clock.advance(0.0001)
+    assert await is_told()
+
+
+async def test_load_report_of_a_leaving_instance_is_never_left_out() -> None:
+    world = World()
+    leaving = asyncio.create_task(world.client("/drain").ask())
+    await settle()
+    for _ in range(2):
+        late = await world.client().ask()
+        assert pairs(late.headers["endpoint-load-metrics"])["named_metrics.agent_capacity"] == 0
+    leaving.cancel()
+
+
+@pytest.mark.parametrize("root", ["", "/api"])
+async def test_probes_are_found_under_the_path_where_the_application_is_mounted(root: str) -> None:
+    world = World()
+    probe = world.client(f"{root}/healthz")
+    probe.scope["root_path"] = root
+    assert (await probe.ask()).body == b"ok\n"
+    assert world.metric("agent_requests_received_total") == 0
 
 
 async def test_load_report_can_be_left_out() -> None:
