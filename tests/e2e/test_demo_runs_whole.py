@@ -4,37 +4,82 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.bed import BedConfig
+from tests.bed.processes import wait_until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(BedConfig().cluster != "local", reason="the demo has a bed of its own"),
+]
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.skipif(BedConfig().cluster != "local", reason="the demo has a bed of its own")
-def test_whole_demo_loses_no_session_and_leaves_nothing_behind() -> None:
+@pytest.fixture
+def folder() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="whole-") as folder:
-        ran = subprocess.run(
-            [sys.executable, "-m", "tests.demo.full", "--short"],
-            cwd=ROOT,
-            env={**os.environ, "TMPDIR": folder, "COLUMNS": "200"},
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        assert ran.returncode == 0, ran.stdout + ran.stderr
-        assert figure(ran.stdout, "failed requests") == "0"
-        assert figure(ran.stdout, "lost sessions") == "0"
-        assert figure(ran.stdout, "mixed-up sessions") == "0"
-        assert int(figure(ran.stdout, "requests").split()[0]) > 20
-        assert list(Path(folder).iterdir()) == []
-        assert working_in(folder) == []
+        yield folder
+
+
+def test_whole_demo_loses_no_session_and_leaves_nothing_behind(folder: str) -> None:
+    with demo(folder) as running:
+        printed = figures_of(running)
+    assert figure(printed, "failed requests") == "0"
+    assert int(figure(printed, "requests").split()[0]) > 20
+    assert list(Path(folder).iterdir()) == []
+    assert working_in(folder) == []
+
+
+def test_redis_killed_in_the_middle_costs_some_requests_and_no_session(folder: str) -> None:
+    with demo(folder) as running:
+        assert running.stdout is not None
+        assert any(line.lstrip().startswith("10 s") for line in running.stdout)
+        [killed] = redis_of(running)
+        killed.kill()
+        wait_until(lambda: bool(set(redis_of(running)) - {killed}), within=20, what="another Redis")
+        printed = figures_of(running)
+    requests = int(figure(printed, "requests").split()[0])
+    assert int(figure(printed, "failed requests")) < requests / 2
+    assert working_in(folder) == []
+
+
+@contextmanager
+def demo(folder: str) -> Iterator[subprocess.Popen[str]]:
+    """Run the short form; end it if the test does not."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.demo.full", "--short"],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": folder, "COLUMNS": "200"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.terminate()
+
+
+def figures_of(running: subprocess.Popen[str]) -> str:
+    """Wait for the end; give what was printed, the sessions of which are whole."""
+    printed, _ = running.communicate(timeout=240)
+    assert running.returncode == 0, printed
+    assert figure(printed, "lost sessions") == "0"
+    assert figure(printed, "mixed-up sessions") == "0"
+    return printed
+
+
+def redis_of(running: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Find the session store."""
+    below = psutil.Process(running.pid).children(recursive=True)
+    return [each for each in below if each.name() == "redis-server"]
 
 
 def figure(printed: str, name: str) -> str:

@@ -73,6 +73,7 @@ def live(console: Console, stage: Stage, day: Scenario) -> Outcome:
                 limited = unlimited is not None
                 moments.append(look(stage, day.users(at), users, at, limited=limited))
                 show(moments)
+                stage.store.start()  # as a cluster starts a container anew that has ended
                 time.sleep(LOOK_SECONDS)
         verdict = closing.verdict(stage.bed)
         users.finish()

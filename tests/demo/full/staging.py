@@ -12,6 +12,7 @@ from rich.console import Console
 
 from tests.bed import Bed, BedConfig
 from tests.bed.ports import LOOPBACK
+from tests.bed.processes import Program
 from tests.demo import companions, staging
 from tests.demo.full.following import SERVICE, Following
 from tests.demo.full.processes import AGENT, EXAMPLE, Processes, own_address, redis_server
@@ -28,6 +29,7 @@ class Stage:
     """All that runs; `model` is None where LLM_URL names a model of the user's."""
 
     bed: Bed
+    store: Program
     following: Following
     url: str
     api: str
@@ -51,7 +53,7 @@ def set_up(exits: ExitStack, console: Console) -> Stage:
         staging.install(bed)
         apply_example(bed)
     with console.status("starting Redis, the model and the gateway"):
-        environment, model = start_services(processes)
+        store, environment, model = start_services(processes)
         api = exits.enter_context(companions.api_proxy(bed)).address
         url = start_gateway(bed, processes, api)
     with console.status("starting the operator and the first agent"):
@@ -60,7 +62,7 @@ def set_up(exits: ExitStack, console: Console) -> Stage:
         following.await_first()
         operator = companions.operator(bed, staging.SYSTEM_NAMESPACE, staging.RELEASE)
         bed.scrape("operator", exits.enter_context(operator).address)
-    return Stage(bed, following, url, api, model)
+    return Stage(bed, store, following, url, api, model)
 
 
 def apply_example(bed: Bed) -> None:
@@ -71,8 +73,8 @@ def apply_example(bed: Bed) -> None:
     bed.kubectl("patch", "asp", AGENT, in_namespace, "--type=merge", f"--patch-file={PATCH}")
 
 
-def start_services(processes: Processes) -> tuple[dict[str, str], str | None]:
-    """Start what the agents need; give their environment, and the stand-in's address."""
+def start_services(processes: Processes) -> tuple[Program, dict[str, str], str | None]:
+    """Start what the agents need; give Redis, their environment, and the stand-in's address."""
     store, redis_url = processes.redis()
     store.start()
     environment, model = {"REDIS_URL": redis_url}, None
@@ -84,7 +86,7 @@ def start_services(processes: Processes) -> tuple[dict[str, str], str | None]:
         stand_in.wait_ready()
         environment["LLM_URL"] = f"http://{model}/v1"
     store.wait_ready()
-    return environment, model
+    return store, environment, model
 
 
 def start_gateway(bed: Bed, processes: Processes, api: str) -> str:
