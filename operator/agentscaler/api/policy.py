@@ -274,9 +274,14 @@ class PolicySpec(Model):
             raise ValueError(_ONE_STRATEGY.sentence)
         return self
 
-    @cached_property
+    @property
     def rehearsed(self) -> "PolicySpec | None":
         """Give the policy as it would be with its candidate in force; None where it has none."""
+        # Of who has none nothing is cached: one entry more takes twice the memory of the fields.
+        return None if self.candidate is None else self._rehearsed
+
+    @cached_property
+    def _rehearsed(self) -> "PolicySpec | None":
         if self.candidate is None:
             return None
         changes = {
@@ -301,7 +306,10 @@ class PolicySpec(Model):
         uses_signals = "signals" in self.model_fields_set
         if self.demand is None and self.metrics and not uses_signals:
             return None
-        return self.demand or Demand()
+        return self.demand or _USUAL
+
+
+_USUAL: Final = Demand()
 
 
 class Policy(Model):

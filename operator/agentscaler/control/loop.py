@@ -100,9 +100,8 @@ class Loop:
             await asyncio.wait({turning}, timeout=_LAST_SECONDS)
         finally:
             stopping.cancel()
-            if not turning.done():
-                turning.cancel()
-                await asyncio.wait({turning})
+            turning.cancel()
+            await asyncio.gather(turning, return_exceptions=True)
         if not turning.cancelled():
             turning.result()
 
