@@ -9,7 +9,7 @@ import shlex
 import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from os import environ
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,7 @@ from rich.progress import Progress
 
 from agentscaler.simulate.traces import BESIDE_CHECKOUT
 from tests.benchmarks import sections
-from tests.benchmarks.quality import loads, report
+from tests.benchmarks.quality import leftout, loads, report
 from tests.benchmarks.quality.chart import draw
 from tests.benchmarks.quality.contest import USUAL_SHARE, Contest, Result
 from tests.benchmarks.quality.goals import ALIKE, USUAL, judge
@@ -29,7 +29,7 @@ from tests.benchmarks.quality.worlds import WORLDS, seeded
 
 FOLDER = Path(environ.get("AGENTSCALER_TRACES") or BESIDE_CHECKOUT)
 DOCUMENT: Final = Path(__file__).parents[3] / "docs" / "benchmarks.md"
-SECTIONS: Final = ("parts", "robust", "seeds", "tuned")
+SECTIONS: Final = ("left-out", "parts", "robust", "seeds", "tuned")
 
 
 def main() -> int:
@@ -52,15 +52,12 @@ def main() -> int:
                     results[name] = found
                 progress.advance(task)
             worlds[title] = results
-            if options.output == "markdown" and results and not options.seeds:
-                print(report.markdown(title, results), flush=True)
-    if options.output == "markdown" and options.seeds:
-        print("", report.beside(worlds), sep="\n")
-    if options.output == "json":
-        print(json.dumps(kept.told, indent=1))
+    tables = list(_tables(worlds, options))
+    print(json.dumps(kept.told, indent=1) if options.output == "json" else "\n".join(tables))
     if options.section:
         arguments = shlex.join(_without_files(sys.argv[1:]))
-        sections.write(DOCUMENT, options.section, report.section(kept.told, arguments))
+        told = report.section(kept.told["commit"], arguments, tables)
+        sections.write(DOCUMENT, options.section, told)
     if options.chart:
         options.chart.write_text(draw(next(iter(worlds.values()))))
     verdicts = list(judge(worlds))
@@ -78,6 +75,9 @@ def _results(name: str, title: str, options: Namespace) -> Iterator[Result]:
     if options.tuned:
         yield from contest.tuned()
         return
+    if options.left_out:
+        yield from leftout.tried(contest)
+        return
     yield contest.ours(json.loads(options.spec))
     if options.parts:
         yield from contest.parts()
@@ -91,13 +91,34 @@ def _results(name: str, title: str, options: Namespace) -> Iterator[Result]:
     yield from contest.yardsticks()
 
 
+def _tables(worlds: Mapping[str, report.Results], options: Namespace) -> Iterator[str]:
+    """Tell each world, or all that differ by one thing in one table."""
+    if options.left_out:
+        yield leftout.table(worlds[USUAL])
+    elif options.seeds:
+        yield report.beside(worlds)
+    else:
+        yield from (report.markdown(title, found) for title, found in worlds.items() if found)
+
+
 def _is_chosen(name: str, parts: list[str]) -> bool:
     return not parts or any(part in name for part in parts)
 
 
 def _chosen(options: Namespace) -> dict[str, Any]:
     """Tell what the results depend on."""
-    names = ("days", "requests", "ours", "share", "attainment", "parts", "tuned", "spec", "seeds")
+    names = (
+        "days",
+        "requests",
+        "ours",
+        "share",
+        "attainment",
+        "parts",
+        "tuned",
+        "spec",
+        "seeds",
+        "left_out",
+    )
     return {name: getattr(options, name) for name in names}
 
 
@@ -135,6 +156,7 @@ def _options() -> Namespace:
     add("--robust", action="store_true", help="ours with other seeds, starts, scrapes and slots")
     add("--seeds", type=int, default=0, help="ours with so many seeds of all that is by chance")
     add("--tuned", action="store_true", help="only the leanest settings that hold 99 %%")
+    add("--left-out", action="store_true", help="choose three constants without each load")
     add("--spec", default="{}", help="settings of ours, as JSON")
     add("--output", choices=["markdown", "json"], default="markdown")
     add("--json", type=Path, help="keep the figures there; a run that was broken off goes on")

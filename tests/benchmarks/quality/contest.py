@@ -68,9 +68,9 @@ class Contest:
         self._busy = np.bincount(minutes, weights=past.work) / 60 / past.slots
         self.most = max(2, ceil(2 * self._busy.max()))
 
-    def ours(self, further: dict[str, Any]) -> Result:
+    def ours(self, further: dict[str, Any], variant: str = "") -> Result:
         """Let the production decision run with its defaults, but for what is given."""
-        variant = DEFAULTS if not further else "as given"
+        variant = variant or ("as given" if further else DEFAULTS)
         result = self._result(OURS, variant, self.run(self._piloted(further)))
         if self.world.most_calls is None:
             return result
@@ -83,10 +83,14 @@ class Contest:
         yield self._result("thresholds", "as written", self.run(written))
         as_wait = WaitAsLatency(thresholds(self.most))
         yield self._result("thresholds", "latency as wait", self.run(as_wait))
-        for algorithm, make in PEERS.items():
+        for algorithm in PEERS:
             for share in shares:
-                outcome = self.run(self._made(make, share))
-                yield self._result(algorithm, f"{share:.0%}", outcome, share)
+                yield self.peer(algorithm, share)
+
+    def peer(self, algorithm: str, share: float) -> Result:
+        """Let one of the others run with one setting."""
+        outcome = self.run(self._made(PEERS[algorithm], share))
+        return self._result(algorithm, f"{share:.0%}", outcome, share)
 
     def ours_asked(self, attainment: float) -> Result:
         """Let the production decision run with another service to aim at."""

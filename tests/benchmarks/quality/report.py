@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from math import exp, fsum, log
-from typing import Any, Final
+from typing import Final
 
 from tests.benchmarks.quality.contest import DEFAULTS, OURS, Result
 
@@ -45,7 +45,7 @@ def markdown(world: str, results: Results) -> str:
 
 def beside(worlds: Mapping[str, Results]) -> str:
     """Tell the defaults in worlds that differ by chance alone, a line for each, and their span."""
-    lines = ["| | cost | to the mean | least attainment | flaps |", "|---|--:|--:|--:|--:|"]
+    lines = ["", "| | cost | to the mean | least attainment | flaps |", "|---|--:|--:|--:|--:|"]
     costs = {world: mean_cost(results) for world, results in worlds.items()}
     mean = geometric_mean(list(costs.values()))
     least = {world: least_attainment(results) for world, results in worlds.items()}
@@ -84,13 +84,6 @@ def _cell(result: Result) -> str:
     return told
 
 
-def section(told: Mapping[str, Any], arguments: str) -> str:
-    """Tell the kept figures for a document: where they are from, then each world."""
-    worlds = {
-        world: {load: [Result(**each) for each in found] for load, found in loads.items()}
-        for world, loads in told["worlds"].items()
-    }
-    tables = [markdown(world, results) for world, results in worlds.items()]
-    if told["options"].get("seeds"):
-        tables = ["", beside(worlds)]
-    return "\n".join([f"Commit {told['commit']}, `ARGS='{arguments}'`.", *tables, ""])
+def section(commit: str, arguments: str, tables: Sequence[str]) -> str:
+    """Tell tables for a document, and where they are from."""
+    return "\n".join([f"Commit {commit}, `ARGS='{arguments}'`.", *tables, ""])

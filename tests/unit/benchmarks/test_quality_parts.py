@@ -84,11 +84,10 @@ def test_results_of_another_run_are_dropped(tmp_path: Path, commit: str, days: f
     assert Kept(file, commit, {"days": days}).of("usual", "a") is None
 
 
-def test_section_tells_commit_arguments_and_each_world() -> None:
-    kept = Kept(None, "abc", {})
-    kept.keep("usual", "a.60s", [LEANER, replace(LEANER, variant="without the level", cost=1.2)])
-    kept.keep("usual", "b", [])  # a load that says nothing in this world
-    told = report.section(kept.told, "--parts")
+def test_section_tells_commit_arguments_and_tables() -> None:
+    worse = replace(LEANER, variant="without the level", cost=1.2)
+    table = report.markdown("usual", {"a.60s": [LEANER, worse], "b": []})  # b says nothing
+    told = report.section("abc", "--parts", [table])
     assert told.startswith("Commit abc, `ARGS='--parts'`.")
     assert "### Usual" in told
     assert "| agentscaler, without the level | 1.20 at 99.5% | 1.20 | 0 | 0 |" in told

@@ -137,7 +137,7 @@ def test_seeds_are_told_beside_each_other() -> None:
         "seed 2": {"a.60s": [ours(0.991, 1.1)], "b": [ours(1.0, 1.1)]},
     }
     told = report.beside(worlds).splitlines()
-    assert told[2:] == [
+    assert told[3:] == [
         "| usual | 1.100 | +0.0% | 99.20% (b) | 2 |",
         "| seed 2 | 1.100 | +0.0% | 99.10% (a) | 0 |",
         "| all | 1.100 to 1.100 | 0.0% apart | 99.10% | |",
