@@ -19,7 +19,7 @@ from rich.progress import Progress
 
 from agentscaler.simulate.traces import BESIDE_CHECKOUT
 from tests.benchmarks import sections
-from tests.benchmarks.quality import leftout, loads, report
+from tests.benchmarks.quality import gap, leftout, loads, report
 from tests.benchmarks.quality.chart import draw
 from tests.benchmarks.quality.contest import USUAL_SHARE, Contest, Result
 from tests.benchmarks.quality.goals import ALIKE, USUAL, judge
@@ -29,7 +29,18 @@ from tests.benchmarks.quality.worlds import WORLDS, seeded
 
 FOLDER = Path(environ.get("AGENTSCALER_TRACES") or BESIDE_CHECKOUT)
 DOCUMENT: Final = Path(__file__).parents[3] / "docs" / "benchmarks.md"
-SECTIONS: Final = ("left-out", "parts", "robust", "seeds", "tuned")
+SECTIONS: Final = ("gap", "left-out", "parts", "robust", "seeds", "tuned")
+ALONE: Final = {"tuned": Contest.tuned, "left_out": leftout.tried, "gap": gap.apart}
+"""What is run instead of the usual, by the option that asks for it."""
+TABLES: Final = {"left_out": leftout.table, "gap": gap.table}
+CHOICES: Final = {
+    "--ours": "leave the others out",
+    "--parts": "ours without each of its parts",
+    "--robust": "ours with other seeds, starts, scrapes and slots",
+    "--tuned": "only the leanest settings that hold 99 %%",
+    "--gap": "take the cost above the oracle's apart",
+    "--left-out": "choose three constants anew without each load",
+}
 
 
 def main() -> int:
@@ -72,12 +83,10 @@ def _results(name: str, title: str, options: Namespace) -> Iterator[Result]:
     if not world.suits(past):
         return
     contest = Contest(past, world)
-    if options.tuned:
-        yield from contest.tuned()
-        return
-    if options.left_out:
-        yield from leftout.tried(contest)
-        return
+    for choice, of in ALONE.items():
+        if getattr(options, choice):
+            yield from of(contest)
+            return
     yield contest.ours(json.loads(options.spec))
     if options.parts:
         yield from contest.parts()
@@ -93,9 +102,11 @@ def _results(name: str, title: str, options: Namespace) -> Iterator[Result]:
 
 def _tables(worlds: Mapping[str, report.Results], options: Namespace) -> Iterator[str]:
     """Tell each world, or all that differ by one thing in one table."""
-    if options.left_out:
-        yield leftout.table(worlds[USUAL])
-    elif options.seeds:
+    for choice, table in TABLES.items():
+        if getattr(options, choice):
+            yield table(worlds[USUAL])
+            return
+    if options.seeds:
         yield report.beside(worlds)
     else:
         yield from (report.markdown(title, found) for title, found in worlds.items() if found)
@@ -149,14 +160,11 @@ def _options() -> Namespace:
     add("--worlds", action="store_true", help="as --world all")
     add("--days", type=float, default=14.0, help="serve at most the first days")
     add("--requests", type=int, default=1_000_000, help="thin each load to these")
-    add("--ours", action="store_true", help="leave the others out")
     add("--share", type=float, nargs="+", default=[USUAL_SHARE], help="settings of the others")
     add("--attainment", type=float, nargs="+", default=[], help="further settings of ours")
-    add("--parts", action="store_true", help="ours without each of its parts")
-    add("--robust", action="store_true", help="ours with other seeds, starts, scrapes and slots")
     add("--seeds", type=int, default=0, help="ours with so many seeds of all that is by chance")
-    add("--tuned", action="store_true", help="only the leanest settings that hold 99 %%")
-    add("--left-out", action="store_true", help="choose three constants without each load")
+    for choice, told in CHOICES.items():
+        add(choice, action="store_true", help=told)
     add("--spec", default="{}", help="settings of ours, as JSON")
     add("--output", choices=["markdown", "json"], default="markdown")
     add("--json", type=Path, help="keep the figures there; a run that was broken off goes on")

@@ -71,7 +71,7 @@ class Contest:
     def ours(self, further: dict[str, Any], variant: str = "") -> Result:
         """Let the production decision run with its defaults, but for what is given."""
         variant = variant or ("as given" if further else DEFAULTS)
-        result = self._result(OURS, variant, self.run(self._piloted(further)))
+        result = self.result(OURS, variant, self.run(self._piloted(further)))
         if self.world.most_calls is None:
             return result
         free = self.run(self._piloted(further), replace(self.world, most_calls=None).terms())
@@ -80,9 +80,9 @@ class Contest:
     def peers(self, shares: Sequence[float]) -> Iterator[Result]:
         """Let the others run with each setting."""
         written = thresholds(self.most)
-        yield self._result("thresholds", "as written", self.run(written))
+        yield self.result("thresholds", "as written", self.run(written))
         as_wait = WaitAsLatency(thresholds(self.most))
-        yield self._result("thresholds", "latency as wait", self.run(as_wait))
+        yield self.result("thresholds", "latency as wait", self.run(as_wait))
         for algorithm in PEERS:
             for share in shares:
                 yield self.peer(algorithm, share)
@@ -90,17 +90,17 @@ class Contest:
     def peer(self, algorithm: str, share: float) -> Result:
         """Let one of the others run with one setting."""
         outcome = self.run(self._made(PEERS[algorithm], share))
-        return self._result(algorithm, f"{share:.0%}", outcome, share)
+        return self.result(algorithm, f"{share:.0%}", outcome, share)
 
     def ours_asked(self, attainment: float) -> Result:
         """Let the production decision run with another service to aim at."""
         outcome = self.run(self._aiming("300s", 1 - attainment))
-        return self._result(OURS, f"aiming at {attainment:.1%}", outcome, attainment)
+        return self.result(OURS, f"aiming at {attainment:.1%}", outcome, attainment)
 
     def parts(self) -> Iterator[Result]:
         """Let the production decision run without each of its parts."""
         for part in PARTS:
-            yield self._result(OURS, part.name, self.run(part.without(self._spec({}))))
+            yield self.result(OURS, part.name, self.run(part.without(self.spec({}))))
 
     def tuned(self) -> Iterator[Result]:
         """Let all run with the leanest setting that reaches the goal on this load.
@@ -123,7 +123,7 @@ class Contest:
 
     def fixed(self) -> Iterator[Result]:
         """Let a fleet of one size run: for the peak, and the smallest that reaches the goal."""
-        yield self._result("static", "peak", self.run(Fixed(self.most)))
+        yield self.result("static", "peak", self.run(Fixed(self.most)))
         low, high = 1, self.most
         while low < high:
             size = (low + high) // 2
@@ -131,7 +131,7 @@ class Contest:
                 high = size
             else:
                 low = size + 1
-        yield self._result("static", "least", self.run(Fixed(high)))
+        yield self.result("static", "least", self.run(Fixed(high)))
 
     def run(self, scaler: Scaler, terms: Terms | None = None) -> Outcome:
         """Let one go through the past, on the terms of the world if no others are given."""
@@ -140,9 +140,10 @@ class Contest:
         return replay.run(self.world.between(scaler))
 
     def _piloted(self, further: dict[str, Any]) -> Scaler:
-        return Piloted(Pilot(self._spec(further)))
+        return Piloted(Pilot(self.spec(further)))
 
-    def _spec(self, further: dict[str, Any]) -> dict[str, Any]:
+    def spec(self, further: dict[str, Any]) -> dict[str, Any]:
+        """Give the spec of ours: defaults, but for what is given."""
         return {"scaleTargetRef": {"name": "agent"}, "maxReplicas": self.most, **further}
 
     def _aiming(self, window: str, late: float) -> Scaler:
@@ -160,16 +161,17 @@ class Contest:
         best: Result | None = None
         for _ in range(_HALVINGS):
             setting = sqrt(low * high)
-            result = self._result(algorithm, "tuned", self.run(make(setting)), setting)
+            result = self.result(algorithm, "tuned", self.run(make(setting)), setting)
             if result.attainment is not None and result.attainment >= GOAL:
                 best, low = result, setting
             else:
                 high = setting
-        return best or self._result(algorithm, "tuned", self.run(make(low)), low)
+        return best or self.result(algorithm, "tuned", self.run(make(low)), low)
 
-    def _result(
+    def result(
         self, algorithm: str, variant: str, outcome: Outcome, setting: float | None = None
     ) -> Result:
+        """Set an outcome against the oracle's."""
         useful = self.world.useful_replicas()
         return Result(
             algorithm,

@@ -39,7 +39,7 @@ class Yardstick:
 def measure(past: Past, wait_target: float, attainment: float) -> Yardstick:
     """Find the oracle's cost for a service, and the floor's for any."""
     steps = int(np.ceil((past.end - past.start) / STEP))
-    total = _total_busy(past, steps)
+    total = total_busy(past, steps)
     scored = int(UNSCORED // STEP)
     floor = float(total[-1] - total[scored]) / 3600 / past.slots
     cheapest = inf
@@ -49,7 +49,7 @@ def measure(past: Past, wait_target: float, attainment: float) -> Yardstick:
     return Yardstick(floor, cheapest)
 
 
-def _total_busy(past: Past, steps: int) -> Doubles:
+def total_busy(past: Past, steps: int) -> Doubles:
     """Integrate the busy slots up to each step, had none ever waited."""
     edges = past.start + STEP * np.arange(steps + 1)
     ends = np.sort(past.at + past.work)
@@ -86,6 +86,26 @@ def _least(
             high = margin
         else:
             low = margin
+    return best
+
+
+def of_rate(past: Past, span: float, wait: float, attainment: float) -> float:
+    """Give the least cost for one that knows the rate of `span` seconds to both sides, no more.
+
+    It holds the mean busy slots R of that time plus a room of beta x sqrt(R), with the least beta
+    that serves as many in time: what comes together by chance within that time is not foreseen.
+    """
+    steps, scored = int(np.ceil((past.end - past.start) / STEP)), int(UNSCORED // STEP)
+    rate = _mean_busy(total_busy(past, steps), span, span)
+    low, high, best = -2.0, 4.0, inf
+    for _ in range(_HALVINGS):
+        beta = (low + high) / 2
+        slots = np.maximum(rate + beta * np.sqrt(rate), rate / 2)
+        fleet = np.maximum(np.ceil(slots / past.slots), 1).astype(np.int64)
+        if late_share(past, fleet, scored, wait, 1 - attainment) <= 1 - attainment:
+            best, high = _cost(past, fleet, scored), beta
+        else:
+            low = beta
     return best
 
 
