@@ -9,9 +9,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agentscaler.api.policy import Policy
 from agentscaler.api.signals import EmptyResult, SignalName
@@ -31,7 +32,7 @@ from agentscaler.observe.timelines import Loads, Timeline
 MOST_AGENTS: Final = 40  # names of the usual length then make a selector of 2 KB
 _PATIENCE: Final = 30.0  # for one question, in seconds
 
-T = TypeVar("T")
+Row: TypeAlias = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Series:
     start: datetime
     step: timedelta
     times: Loads
-    loads: Loads
+    loads: Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class Recorder:
     ) -> dict[str, Series]:
         """Read the load of the `span` before `now`, by the keys of the policies.
 
-        Policies whose history could not be read whole are left out: ask again later. It takes 16
+        Policies whose history could not be read whole are left out: ask again later. It takes 12
         bytes for each step of each policy, so ask for some hundreds of policies at a time.
         """
         timeline = Timeline.back(now, span, step)
@@ -122,7 +123,7 @@ class _Reading:
         until: float,
         secrets: Mapping[SecretKey, Credentials],
     ) -> None:
-        self.rows: dict[_Lane, Loads] = {}
+        self.rows: dict[_Lane, Row] = {}
         self._sources = sources
         self._timeline = timeline
         self._until = until
@@ -146,37 +147,43 @@ class _Reading:
 
     async def _read_group(self, group: _Group, agents: Sequence[Agent]) -> None:
         query = expressions.means(group.exported, group.naming, self._timeline.step, agents)
-        parts = await self._ask(group.server, query, len(agents), timelines.rows_of)
-        if parts is None:
-            return
-        for agent in agents:
-            known = [part[agent] for part in parts if agent in part]
-            self.rows[group, agent] = _merge([*known, self._timeline.gaps()])
+        rows = {agent: self._blank() for agent in agents}
+
+        def read(result: list[Any]) -> None:
+            found = timelines.rows_of(result, self._timeline)
+            for agent in rows.keys() & found.keys():
+                _lay_over(rows[agent], found[agent])
+
+        if await self._ask(group.server, query, len(agents), read):
+            self.rows.update(((group, agent), row) for agent, row in rows.items())
 
     async def _read_alone(self, alone: _Alone) -> None:
-        parts = await self._ask(alone.server, alone.query, 1, timelines.row_of)
-        if parts is not None:
-            self.rows[alone, None] = _merge(parts)
+        row = self._blank()
+
+        def read(result: list[Any]) -> None:
+            _lay_over(row, timelines.row_of(result, self._timeline))
+
+        if await self._ask(alone.server, alone.query, 1, read):
+            self.rows[alone, None] = row
 
     async def _ask(
-        self, server: Server, query: str, agents: int, read: Callable[[list[Any], Timeline], T]
-    ) -> list[T] | None:
-        """Ask for the whole timeline, span by span; None if any of it cannot be had."""
+        self, server: Server, query: str, agents: int, read: Callable[[list[Any]], None]
+    ) -> bool:
+        """Ask for the whole timeline, span by span; tell whether all of it was read."""
         found = self._sources.find(server, self._secrets)
         if isinstance(found, Missing):
-            return None
+            return False
         prometheus, credentials = found
         caller = Caller(self._until, credentials, _PATIENCE)
-        parts = []
         try:
             for span in self._timeline.spans(agents):
-                answer = await prometheus.span(
-                    query, caller, span, lambda result: read(result, self._timeline)
-                )
-                parts.append(answer.content)
+                await prometheus.span(query, caller, span, read)
         except SourceError:
-            return None
-        return parts
+            return False
+        return True
+
+    def _blank(self) -> Row:
+        return self._timeline.gaps().astype(np.float32)
 
 
 def _lanes(policy: Policy, tenancy: Tenancy) -> list[_Lane]:
@@ -199,7 +206,7 @@ def _lanes(policy: Policy, tenancy: Tenancy) -> list[_Lane]:
     return lanes
 
 
-def _load_of(policy: Policy, lanes: Sequence[_Lane], rows: Mapping[_Lane, Loads]) -> Loads | None:
+def _load_of(policy: Policy, lanes: Sequence[_Lane], rows: Mapping[_Lane, Row]) -> Row | None:
     if len(lanes) < 2 or any(lane not in rows for lane in lanes):  # noqa: PLR2004 - the two signals
         return None
     active, queued = (
@@ -215,7 +222,6 @@ def _is_zero_when_empty(policy: Policy, name: SignalName) -> bool:
     return asks.signal_of(policy.spec, name).empty_result is EmptyResult.ZERO
 
 
-def _merge(parts: Sequence[Loads]) -> Loads:
-    """Lay the parts of a timeline over each other: each knows its own steps."""
-    merged: Loads = np.fmax.reduce(parts)
-    return merged
+def _lay_over(row: Row, part: Loads) -> None:
+    """Lay a part of a timeline over a row: each knows its own steps."""
+    np.fmax(row, part, out=row, casting="same_kind")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import floor
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,13 @@ from agentscaler.observe.answers import agent_in
 from agentscaler.observe.expressions import Agent
 
 Loads: TypeAlias = NDArray[np.float64]
+_Array = TypeVar("_Array", NDArray[np.float32], NDArray[np.float64])
 
 # Prometheus refuses a range query of more than 11,000 points per series.
 MOST_POINTS: Final = 10_000
-# About 6 MB of JSON; more holds the interpreter, and with it the event loop, for too long.
-MOST_SAMPLES: Final = 200_000
+# About 3 MB of JSON, and five times that once it is read; more holds the interpreter, and with it
+# the event loop, for too long.
+MOST_SAMPLES: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def row_of(result: list[Any], timeline: Timeline) -> Loads:
     return loads
 
 
-def slots(active: Loads, queued: Loads) -> Loads:
+def slots(active: _Array, queued: _Array) -> _Array:
     """Add up requests in service and waiting; where no pod tells of service, nothing is served.
 
     Agents at zero replicas export nothing, but what queues requests for them does.
