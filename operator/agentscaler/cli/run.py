@@ -1,6 +1,7 @@
 """agentscaler run: the operator itself."""
 
 import asyncio
+import ctypes
 import gc
 import os
 from pathlib import Path
@@ -17,6 +18,8 @@ from agentscaler.observe.tenancy import Tenancy
 from agentscaler.report import logs
 
 _LAST_PORT: Final = 65535
+# Of malloc.h: M_TRIM_THRESHOLD, M_MMAP_THRESHOLD in bytes, M_ARENA_MAX.
+_MALLOC: Final = {-1: 128 * 1024, -3: 128 * 1024, -8: 2}
 
 
 def _listen(
@@ -129,6 +132,7 @@ def command(**options: Any) -> None:
     """
     logs.configure(options["log_format"], level=options["log_level"].upper())
     _collect_less_often()
+    _give_memory_back()
     asyncio.run(main.run(_settings(options)))
 
 
@@ -140,6 +144,18 @@ def _collect_less_often() -> None:
     """
     gc.freeze()
     gc.set_threshold(10_000)
+
+
+def _give_memory_back() -> None:
+    """Have large buffers given back once they are free, and all threads share two heaps.
+
+    By itself glibc learns from the first answer of a Prometheus to keep the place of the next one,
+    in a heap for each thread: 39 of 226 MiB at 2,000 policies.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl and macOS have none
+    if mallopt is not None:
+        for parameter, value in _MALLOC.items():
+            mallopt(parameter, value)
 
 
 def _settings(options: dict[str, Any]) -> main.Settings:
