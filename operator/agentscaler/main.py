@@ -22,7 +22,7 @@ from agentscaler.act.client import Api, Limits, connect
 from agentscaler.act.rivals import Rivals
 from agentscaler.act.targets import Targets
 from agentscaler.clock import SystemClock
-from agentscaler.control import placing, probes, sharding, standing
+from agentscaler.control import placing, probes, sharding, standing, sweeping
 from agentscaler.control.analyzer import Analyzer
 from agentscaler.control.candidacy import Candidacy, candidate
 from agentscaler.control.cycle import Cycle, Parts
@@ -239,6 +239,7 @@ class Operator:
                 reconciler.run(),
                 self._fill(forecasts),
                 self._analyzer(api, targets, sources[1]).run(),
+                self._sweep(),
                 rounds.record.post_events(),
             )
             await rounds.record.post_due_events()
@@ -264,6 +265,10 @@ class Operator:
         """Work histories in once all policies were looked at: it takes a core for a while."""
         await self._loop.first_pass_ended.wait()
         await forecasts.fill()
+
+    async def _sweep(self) -> None:
+        await self._loop.first_pass_ended.wait()
+        await sweeping.run(self._loop.between_passes, self._clock)
 
     def _analyzer(self, api: Api, targets: Targets, sources: Sources) -> Analyzer:
         asking = partial(profiles.fetch_from_own, sources, self._clock)
