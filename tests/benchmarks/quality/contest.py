@@ -119,7 +119,15 @@ class Contest:
         """Tell what the oracle pays, and a fleet that is never idle."""
         told = self.yardstick
         yield Result("oracle", "", None, 1.0, told.oracle)
+        yield from self.rates_known()
         yield Result("floor", "", None, told.floor / told.oracle, told.floor)
+
+    def rates_known(self) -> Iterator[Result]:
+        """Tell what the best forecast of the rate would pay: it cannot foresee chance."""
+        for span in oracle.RATES:
+            cost = oracle.of_rate(self.past, span, self.world.terms().wait_target, GOAL)
+            name = f"oracle of the rate, {2 * span / 60:.0f} minutes"
+            yield Result(name, "", None, cost / self.yardstick.oracle, cost)
 
     def fixed(self) -> Iterator[Result]:
         """Let a fleet of one size run: for the peak, and the smallest that reaches the goal."""

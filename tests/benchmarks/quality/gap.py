@@ -24,8 +24,6 @@ from tests.benchmarks.quality.contest import GOAL, OURS, Contest, Result
 from tests.benchmarks.quality.parts import Lacking
 from tests.benchmarks.quality.report import Results
 
-SPANS: Final = (300.0, 600.0)
-"""Seconds before and after a moment over which a rate is known."""
 _START: Final = 37.5  # seconds: a median start and half a poll
 _RESERVES: Final = (-2.0, 3.0)
 _HALVINGS: Final = 5
@@ -98,14 +96,11 @@ def apart(contest: Contest) -> Iterator[Result]:
     hours = _parts(contest, watched.needs, outcome.moments)
     for name, spent in zip(PARTS, hours, strict=True):
         yield Result(name, "", None, spent / contest.yardstick.oracle, spent)
-    for span in SPANS:
-        cost = oracle.of_rate(contest.past, span, contest.world.terms().wait_target, GOAL)
-        name = f"oracle that knows the rate of {2 * span / 60:.0f} minutes"
-        yield Result(name, "", GOAL, cost / contest.yardstick.oracle, cost)
+    yield from contest.rates_known()
     yield _leanest(contest, "window", {})
     yield _leanest(contest, "no window", _NO_WINDOW)
-    yield _leanest(contest, "window, rate known", {}, SPANS[0])
-    yield _leanest(contest, "no window, rate known", _NO_WINDOW, SPANS[0])
+    yield _leanest(contest, "window, rate known", {}, oracle.RATES[0])
+    yield _leanest(contest, "no window, rate known", _NO_WINDOW, oracle.RATES[0])
 
 
 def _parts(

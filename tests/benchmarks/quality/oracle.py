@@ -20,6 +20,8 @@ from agentscaler.simulate.replay import UNSCORED
 
 STEP: Final = 15.0
 SPANS: Final = tuple((a, b) for a in (0.0, 60.0, 300.0) for b in (0.0, 60.0, 300.0))
+RATES: Final = (300.0, 600.0)
+"""Seconds to both sides over which one knows the rate who knows no more than that."""
 _WIDEST: Final = 4.0
 _HALVINGS: Final = 7
 _MEAN_OF_MEDIAN: Final = 1.093  # of a lognormal whose 95th percentile is twice its median

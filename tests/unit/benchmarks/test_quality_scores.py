@@ -58,8 +58,13 @@ def test_contest_scores_a_fixed_fleet_by_hand() -> None:
     assert least.replica_hours == pytest.approx(3 * 3000 / 3600, rel=0.01)
     assert (least.attainment, least.flaps) == (1.0, 0)
     assert least.response == pytest.approx(10.0)
-    oracle, floor = contest.yardsticks()
+    oracle, *rates, floor = contest.yardsticks()
     assert oracle.cost == 1.0
+    assert [each.name for each in rates] == [
+        "oracle of the rate, 10 minutes",
+        "oracle of the rate, 20 minutes",
+    ]
+    assert {each.cost for each in rates} == {1.0}  # nothing here is by chance
     assert floor.replica_hours == pytest.approx(2.5 * 3000 / 3600, rel=0.01)
     assert least.cost == pytest.approx(1.0, rel=0.01)
 
