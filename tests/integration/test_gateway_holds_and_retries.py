@@ -1,6 +1,7 @@
 """Who waits, who is tried again, and that nothing is lost or doubled while agents come and go."""
 
 import asyncio
+import re
 from collections import Counter
 
 import aiohttp
@@ -90,10 +91,14 @@ async def test_request_of_a_restarting_agent_waits_for_it() -> None:
         assert await world.metric("agentscaler_gateway_retries_total") >= 1
 
 
-async def test_agent_that_dies_is_asked_again_only_for_what_may_be_repeated() -> None:
+async def test_agent_that_dies_is_asked_again_only_for_what_may_be_repeated(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async with agents_running(2) as agents, gateway_of(agents) as world:
-        async with world.client.post(world.url + "/dies", data=b"x") as answer:
+        async with world.client.post(world.url + "/dies?key=secret", data=b"x") as answer:
             assert answer.status == 502
+        assert re.search(r"POST /dies: 127\.0\.0\.1:\d+ went away", caplog.text)
+        assert "secret" not in caplog.text
         assert sum(len(agent.seen) for agent in agents) == 1
         assert (await world.get("/dies"))[0] == 502
         assert sum(len(agent.seen) for agent in agents) == 1 + 4  # twice at each

@@ -203,3 +203,10 @@ async def test_load_report_sets_the_capacity_and_stays_inside() -> None:
         async with world.client.get(world.url + "/") as answer:
             assert "Endpoint-Load-Metrics" not in answer.headers
         assert [each.capacity for each in world.route.pool.backends] == [1]
+
+
+async def test_agent_that_says_it_is_leaving_gets_nothing_new() -> None:
+    async with agents_running(2) as agents, gateway_of(agents, rule="round-robin") as world:
+        agents[0].load_report = "TEXT named_metrics.agent_capacity=0"
+        told = [await world.agent_of() for _ in range(6)]
+        assert told.count("agent-0") == 1

@@ -4,6 +4,7 @@ Counts change only between two awaits of one event loop, so there are no locks.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from math import ceil, inf
@@ -16,9 +17,14 @@ from agentscaler.gateway.routing.estimates import Fleet
 from agentscaler.gateway.routing.picking import Request, Rule
 from agentscaler.gateway.windows import ResponseWindow
 
+logger = logging.getLogger(__name__)
+
 # After a refused connection: a starting process needs about a second, a dead one stays dead.
 FIRST_PAUSE_SECONDS: Final = 0.2
 MAX_PAUSE_SECONDS: Final = 5.0
+
+# After the word of an instance that it is leaving: the runtime kit is gone after 25 s at most.
+LEAVING_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,12 +192,21 @@ class Pool:
         if self.clock.monotonic() < backend.out_until:
             return  # many found out at the same time: that makes it no worse
         seconds = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(backend.refusals, 10))
+        if not backend.refusals:
+            logger.warning("%s refuses connections and is left out", backend.name)
         backend.refusals += 1
         self._leave_out(backend, seconds)
 
     def set_capacity(self, backend: Backend, capacity: int) -> None:
-        """Believe what the instance reports, unless the configuration says a capacity."""
-        if self._capacity is None and backend.capacity != capacity:
+        """Believe what the instance reports, unless the configuration says a capacity.
+
+        One that reports none is leaving, and gets nothing more where somebody else is well.
+        """
+        now = self.clock.monotonic()
+        if capacity == 0:
+            if any(each.is_healthy(now) for each in self.backends if each is not backend):
+                self._leave_out(backend, LEAVING_SECONDS)
+        elif self._capacity is None and backend.capacity != capacity:
             backend.capacity = capacity
             self.on_room()
 
@@ -199,9 +214,8 @@ class Pool:
         """Take in the result of the active checks."""
         if passes and not backend.passes_checks:
             backend.joined_at = self.clock.monotonic()
-        if passes and backend.refusals:
-            backend.refusals = 0
-            backend.out_until = backend.out_until if backend.is_ejected else -inf
+        if passes and not backend.is_ejected:
+            backend.refusals, backend.out_until = 0, -inf
         backend.passes_checks = passes
         self.on_room()
 
@@ -241,7 +255,9 @@ class Pool:
         if self._ejection.may_go(ejected, len(self._backends)):
             backend.ejections += 1
             backend.is_ejected = True
-            self._leave_out(backend, self._ejection.seconds(backend.ejections))
+            seconds = self._ejection.seconds(backend.ejections)
+            logger.warning("%s fails too often and is left out for %g s", backend.name, seconds)
+            self._leave_out(backend, seconds)
 
     def _leave_out(self, backend: Backend, seconds: float) -> None:
         backend.out_until = max(backend.out_until, self.clock.monotonic() + seconds)

@@ -46,11 +46,11 @@ def end_to_end(headers: Mapping[str, str], without: Iterable[str] = ()) -> CIMul
 
 
 def reported_capacity(report: str | None) -> int | None:
-    """Read `agent_capacity` out of an ORCA load report; None where it says none."""
+    """Read `agent_capacity` out of an ORCA load report; None where there is no such number."""
     _, _, rest = (report or "").partition("agent_capacity")
     digits = ""
     for sign in rest.lstrip('":= '):
         if not sign.isdigit():
             break
         digits += sign
-    return int(digits) if digits and int(digits) > 0 else None
+    return int(digits) if digits else None

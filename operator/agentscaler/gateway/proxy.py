@@ -1,5 +1,6 @@
 """From a request to its response: find the route, wait for a backend, try it, maybe another."""
 
+import logging
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Final
@@ -21,6 +22,8 @@ from agentscaler.gateway.incoming import Incoming, read_incoming
 from agentscaler.gateway.routes import Route, route_for
 from agentscaler.gateway.tunnelling import is_websocket, tunnel
 from agentscaler.gateway.upstreams import Upstreams
+
+logger = logging.getLogger(__name__)
 
 # At another backend. The HTTP client by itself repeats once what is idempotent, at the same one.
 MAX_REPEATS: Final = 1
@@ -55,6 +58,7 @@ class Proxy:
         except BackendError as failure:
             if is_there(request):
                 outcome = conventions.OUTCOME_ERROR
+                logger.warning("%s %s: %s", request.method, request.path, failure)
             response = _refusal(_status_of(failure), "the backend gave no answer")
         finally:
             route.tally.end(outcome)

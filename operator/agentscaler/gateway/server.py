@@ -100,9 +100,21 @@ class Gateway:
         )
         admin = Admin(registry, lambda: self.is_ready)
         _, self.admin_port = await self._listen("admin", admin.handle, self._settings.admin)
-        self._traffic, self.port = await self._listen("listen", proxy.handle, self._settings.listen)
+        handle = self._leaving_politely(proxy.handle)
+        self._traffic, self.port = await self._listen("listen", handle, self._settings.listen)
         for route in self.routes:
             self._follow(route)
+
+    def _leaving_politely(self, handle: Handle) -> Handle:
+        """Keep no connection while draining: its next request could meet our end."""
+
+        async def handled(request: web.BaseRequest) -> web.StreamResponse:
+            response = await handle(request)
+            if self._draining:
+                response.force_close()
+            return response
+
+        return handled
 
     async def _stop_following(self) -> None:
         for task in self._tasks:

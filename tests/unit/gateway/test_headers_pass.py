@@ -48,7 +48,7 @@ def test_origin_is_told_and_what_is_told_already_is_kept() -> None:
         ('JSON {"named_metrics":{"agent_active_requests":1,"agent_capacity": 7}}', 7),
         ("TEXT named_metrics.agent_capacity=3,cpu_utilization=0.9", 3),
         ("TEXT application_utilization=0.5", None),
-        ("TEXT named_metrics.agent_capacity=0", None),
+        ("TEXT named_metrics.agent_capacity=0", 0),
         ("TEXT named_metrics.agent_capacity=many", None),
         (None, None),
     ],

@@ -103,6 +103,38 @@ async def test_passed_check_does_not_end_an_ejection() -> None:
     assert fleet.backend(0).name not in healthy(fleet)
 
 
+async def test_backend_that_reports_no_capacity_is_leaving_until_a_check_passes() -> None:
+    fleet = Fleet(2)
+    leaving = fleet.backend(0)
+    fleet.pool.set_capacity(leaving, 0)
+    fleet.succeed(leaving, 1)
+    assert leaving.name not in fleet.takers(5)
+    fleet.clock.seconds += 29
+    assert leaving.name not in healthy(fleet)
+    fleet.pool.set_checked(leaving, passes=True)
+    assert leaving.name in healthy(fleet)
+    assert leaving.capacity is None
+
+
+async def test_backend_that_is_leaving_serves_on_while_nobody_else_is_well() -> None:
+    fleet = Fleet(2)
+    fleet.pool.pause(fleet.backend(1))
+    fleet.pool.set_capacity(fleet.backend(0), 0)
+    assert healthy(fleet) == {fleet.backend(0).name}
+
+
+async def test_who_is_left_out_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    fleet = Fleet(3)
+    fleet.fail(fleet.backend(0), 9)
+    for _ in range(3):
+        fleet.pool.pause(fleet.backend(1))
+        fleet.clock.seconds += 9
+    assert [record.getMessage() for record in caplog.records] == [
+        "10.0.0.0:80 fails too often and is left out for 30 s",
+        "10.0.0.1:80 refuses connections and is left out",
+    ]
+
+
 def test_failed_checks_take_a_backend_out() -> None:
     fleet = Fleet(2)
     fleet.pool.set_checked(fleet.backend(0), passes=False)
