@@ -46,7 +46,7 @@ def _usual(results: Results) -> Iterator[Verdict]:
         yield _cost("defaults, geometric mean", results, _DEFAULTS, 1.20)
     if of(results, _TUNED):
         yield _cost("tuned, geometric mean", results, _TUNED, 1.12)
-    if of(results, _HPA):
+    if of(results, _HPA) and of(results, _DEFAULTS):
         ours = sum(each.flaps for each in of(results, _DEFAULTS).values())
         theirs = sum(each.flaps for each in of(results, _HPA).values())
         goal = "flaps at most half of HPA's"

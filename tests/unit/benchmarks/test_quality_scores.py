@@ -104,6 +104,7 @@ def test_goals_of_the_usual_world_judge_service_cost_and_flaps() -> None:
 def test_goals_are_of_the_defaults_only() -> None:
     other = {"a": [replace(ours(0.5, 2.0, wasted=0.6), variant="as given")]}
     assert verdicts({"usual": other, "16 LLM calls at most": other}) == {}
+    assert verdicts({"usual": {"a": [*other["a"], hpa(4)]}}) == {}
 
 
 def test_goals_of_other_worlds_compare_with_the_usual_one() -> None:
