@@ -30,7 +30,12 @@ from tests.benchmarks.quality.worlds import WORLDS, seeded
 FOLDER = Path(environ.get("AGENTSCALER_TRACES") or BESIDE_CHECKOUT)
 DOCUMENT: Final = Path(__file__).parents[3] / "docs" / "benchmarks.md"
 SECTIONS: Final = ("gap", "left-out", "parts", "robust", "seeds", "tuned")
-ALONE: Final = {"tuned": Contest.tuned, "left_out": leftout.tried, "gap": gap.apart}
+ALONE: Final = {
+    "tuned": Contest.tuned,
+    "left_out": leftout.tried,
+    "gap": gap.apart,
+    "yardsticks": Contest.yardsticks,
+}
 """What is run instead of the usual, by the option that asks for it."""
 TABLES: Final = {"left_out": leftout.table, "gap": gap.table}
 CHOICES: Final = {
@@ -39,6 +44,7 @@ CHOICES: Final = {
     "--robust": "ours with other seeds, starts, scrapes and slots",
     "--tuned": "only the leanest settings that hold 99 %%",
     "--gap": "take the cost above the oracle's apart",
+    "--yardsticks": "only what oracles and the floor pay",
     "--left-out": "choose three constants anew without each load",
 }
 
