@@ -4,9 +4,10 @@ Specs hold no floats: a percentage is "80%" or 80, an amount is a Kubernetes qua
 is "30s". Models see ratios, floats and `timedelta`.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 from pydantic import (
     AfterValidator,
@@ -49,6 +50,11 @@ class Model(BaseModel):
         """
         fields_set = _shared(frozenset(self.__pydantic_fields_set__))
         object.__setattr__(self, "__pydantic_fields_set__", fields_set)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        copied = super().model_copy(update=update, deep=deep)
+        copied.model_post_init(None)
+        return copied
 
 
 @lru_cache(maxsize=4096)

@@ -117,4 +117,5 @@ def test_copy_with_changes_leaves_what_others_have_set_alone() -> None:
     one, two = (parse_spec({"scaleTargetRef": {"name": name}}) for name in ("a", "b"))
     changed = one.model_copy(update={"min_replicas": 2})
     assert changed.model_fields_set == {"scale_target_ref", "min_replicas"}
+    assert changed.model_fields_set is two.model_copy(update={"min_replicas": 3}).model_fields_set
     assert two.model_fields_set == {"scale_target_ref"}
