@@ -91,6 +91,7 @@ class Record:
     async def post_due_events(self) -> None:
         """Send the Events that may be sent now."""
         due = self._recorder.take(self._clock.now())
+        self._telemetry.events_waiting.set(len(self._recorder))
         await asyncio.gather(*(self._post(event) for event in due))
 
     async def _post(self, event: dict[str, Any]) -> None:

@@ -80,6 +80,9 @@ class Telemetry:
         self.events_dropped = self._counter(
             "agentscaler_events_dropped_total", "Kubernetes Events not sent.", "cause"
         )
+        self.events_waiting = self._gauge(
+            "agentscaler_events_waiting", "Kubernetes Events that wait to be sent."
+        )
         info = self._gauge(
             "agentscaler_build_info", "Version of the operator; always 1.", "version"
         )

@@ -15,6 +15,8 @@ MIB: Final = 1024 * 1024
 _PING_SECONDS: Final = 0.1
 DECISIONS: Final = "agentscaler_decisions_total"
 RECORDED: Final = "agentscaler_status_patches_total"
+PASSES: Final = "agentscaler_pass_duration_seconds_count"
+WAITING: Final = "agentscaler_events_waiting"
 _NAMES: Final = (
     DECISIONS,
     RECORDED,
@@ -23,7 +25,8 @@ _NAMES: Final = (
     "agentscaler_api_requests_total",
     "agentscaler_api_throttled_seconds_total",
     "agentscaler_pass_duration_seconds_sum",
-    "agentscaler_pass_duration_seconds_count",
+    PASSES,
+    WAITING,
 )
 
 

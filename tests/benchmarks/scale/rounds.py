@@ -24,7 +24,7 @@ CYCLE_SECONDS: Final = 15.0
 _ROOT: Final = Path(__file__).parents[3]
 _CHART: Final = _ROOT / "helm" / "agentscaler"
 _LONGEST_START: Final = 180.0
-_LONGEST_SETTLING: Final = 120.0
+_LONGEST_SETTLING: Final = 240.0
 _OTHERS: Final = ("kube-apiserver", "etcd", "prometheus")
 
 
@@ -87,6 +87,7 @@ class Stage:
 
     def _measured(self, count: int, idle: Marks, operator: Operator) -> Result:
         begun = self._start(f"{count}: first start", operator, count, settles=True)
+        self._settle(operator, count)
         with self._step(f"{count}: at work", self._spans.window):
             pulse = Pulse(f"http://{operator.address}/livez", operator.pid)
             with pulse:
@@ -119,19 +120,19 @@ class Stage:
             )
             with Pulse(f"http://{operator.address}/livez", operator.pid) as pulse:
                 decided = self._until(meters.DECISIONS, operator, count, advance) - began
-                recorded = self._until_quiet(operator, count) - began if settles else decided
+                recorded = self._until_recorded(operator, count) - began if settles else decided
             counted, _ = meters.read(_metrics(operator))
         waited = counted.get("agentscaler_api_throttled_seconds_total", 0.0)
         return _Start(decided, recorded, pulse, waited)
 
     def _until(
-        self, name: str, operator: Operator, count: int, advance: Callable[[int], None]
+        self, name: str, operator: Operator, count: int, advance: Callable[[float], None]
     ) -> float:
         known = 0
 
         def is_there() -> bool:
             nonlocal known
-            found = round(meters.read(_metrics(operator))[0].get(name, 0.0))
+            found = round(self._counted(operator, name))
             advance(min(count, found) - known)
             known = min(count, found)
             time.sleep(0.2)
@@ -140,20 +141,37 @@ class Stage:
         wait_until(is_there, within=_LONGEST_START, what=f"{name} of {count}")
         return time.monotonic()
 
-    def _until_quiet(self, operator: Operator, count: int) -> float:
+    def _until_recorded(self, operator: Operator, count: int) -> float:
         """Wait until the wave of first writes is over; tell when it was."""
-        last, begin = time.monotonic(), time.monotonic()
-        before = meters.read(_metrics(operator))[0].get(meters.RECORDED, 0.0)
+        began = last = time.monotonic()
+        before = self._counted(operator, meters.RECORDED)
         while time.monotonic() - last < CYCLE_SECONDS:
             time.sleep(0.5)
-            now = meters.read(_metrics(operator))[0].get(meters.RECORDED, 0.0)
-            if (
-                now - before > 0.1 * count
-            ):  # a twentieth is refreshed in any cycle, a hundredth turns
+            now = self._counted(operator, meters.RECORDED)
+            # A twentieth is refreshed in any cycle, and a hundredth turns.
+            if now - before > 0.1 * count:
                 last, before = time.monotonic(), now
-            if time.monotonic() - begin > _LONGEST_SETTLING:
+            if time.monotonic() - began > _LONGEST_SETTLING:
                 break
         return last
+
+    def _settle(self, operator: Operator, count: int) -> None:
+        """Wait until what the first start has to tell is told, and two more passes have ended."""
+        with self._step(f"{count}: settling", _LONGEST_SETTLING) as advance:
+            began = seen = time.monotonic()
+            ends = self._counted(operator, meters.PASSES) + 2
+            while (
+                self._counted(operator, meters.PASSES) < ends
+                or self._counted(operator, meters.WAITING) > 0.01 * count
+            ):
+                time.sleep(0.5)
+                seen, before = time.monotonic(), seen
+                advance(seen - before)
+                if seen - began > _LONGEST_SETTLING:
+                    raise TimeoutError(f"{operator} has not settled")
+
+    def _counted(self, operator: Operator, name: str) -> float:
+        return meters.read(_metrics(operator))[0].get(name, 0.0)
 
     def _measure(self, seconds: float, operator: Operator | None = None) -> Marks:
         page = _metrics(operator) if operator else ""
@@ -170,7 +188,7 @@ class Stage:
         return pid
 
     @contextmanager
-    def _step(self, told: str, total: float) -> Iterator[Callable[[int], None]]:
+    def _step(self, told: str, total: float) -> Iterator[Callable[[float], None]]:
         task = self._progress.add_task(told, total=total)
         yield lambda more: self._progress.advance(task, more)
         self._progress.update(task, completed=total)
