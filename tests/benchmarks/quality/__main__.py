@@ -124,18 +124,8 @@ def _is_chosen(name: str, parts: list[str]) -> bool:
 
 def _chosen(options: Namespace) -> dict[str, Any]:
     """Tell what the results depend on."""
-    names = (
-        "days",
-        "requests",
-        "ours",
-        "share",
-        "attainment",
-        "parts",
-        "tuned",
-        "spec",
-        "seeds",
-        "left_out",
-    )
+    choices = (choice.removeprefix("--").replace("-", "_") for choice in CHOICES)
+    names = ("days", "requests", "share", "attainment", "spec", "seeds", *choices)
     return {name: getattr(options, name) for name in names}
 
 
