@@ -33,7 +33,13 @@ class Agent:
         self._runner: web.ServerRunner | None = None
 
     async def start(self, port: int = 0) -> None:
-        server = web.Server(self._handle, handler_cancellation=True, access_log=None)
+        server = web.Server(
+            self._handle,
+            handler_cancellation=True,
+            access_log=None,
+            max_line_size=2**16,
+            max_field_size=2**16,
+        )
         self._runner = web.ServerRunner(server, shutdown_timeout=5)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)

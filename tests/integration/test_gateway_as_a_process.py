@@ -100,6 +100,24 @@ async def test_terminated_gateway_is_not_ready_serves_on_and_finishes_its_stream
             assert await gateway.process.wait() == 0
 
 
+async def test_malformed_request_is_a_400_and_a_line_in_the_log_that_quotes_nothing(
+    tmp_path: Path,
+) -> None:
+    async with agents_running(1) as [agent], started(configured(tmp_path, agent)) as gateway:
+        host, port = gateway.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(
+            b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: secret" + b"." * 2**17 + b"\r\n\r\n"
+        )
+        assert b" 400 " in await reader.readline()
+        writer.close()
+        gateway.process.send_signal(signal.SIGTERM)
+        assert gateway.process.stderr is not None
+        said = (await gateway.process.stderr.read()).decode()
+    assert "INFO malformed request from 127.0.0.1" in said
+    assert "secret" not in said
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [

@@ -49,6 +49,14 @@ async def test_request_reaches_the_agent_as_it_was_written() -> None:
         assert "X-Hop" not in seen.headers
 
 
+async def test_long_addresses_and_headers_pass() -> None:
+    async with agents_running(1) as [agent], gateway_of([agent]) as world:
+        long = "x" * 30_000
+        assert (await world.get(f"/?{long}", headers={"Authorization": long}))[0] == 200
+        [seen] = agent.seen
+        assert (seen.headers["Authorization"], seen.query_string) == (long, long)
+
+
 async def test_head_and_empty_answers_keep_their_form() -> None:
     async with (
         agents_running(1) as [agent],

@@ -31,7 +31,7 @@ from agentscaler.gateway.settings import (
     Source,
     StaticBackends,
 )
-from agentscaler.gateway.upstreams import Upstreams
+from agentscaler.gateway.upstreams import MAX_HEADER_BYTES, Upstreams
 from agentscaler.gateway.waking import Waking, policy_path
 
 logger = logging.getLogger(__name__)
@@ -126,7 +126,13 @@ class Gateway:
     ) -> tuple[web.BaseSite, int]:
         """Listen as the field `name` says; give what listens, and the port (0 asks for any)."""
         # Cancelled with the client's connection, so that the backend learns of it at once.
-        server = web.Server(handle, handler_cancellation=True, access_log=None)
+        server = web.Server(
+            handle,
+            handler_cancellation=True,
+            access_log=None,
+            max_line_size=MAX_HEADER_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
+        )
         runner = web.ServerRunner(server, shutdown_timeout=self._settings.drain_limit_seconds)
         await runner.setup()
         self._open.push_async_callback(runner.cleanup)
