@@ -37,6 +37,13 @@ class BatchOptions:
     adaptive: AdaptiveSize | None = None
     retry_alone: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse sizes with which no batch would ever go."""
+        if min(self.max_size, self.max_under_way, self.max_pending) < 1:
+            raise ValueError("max_size, max_under_way and max_pending must be at least 1")
+        if self.max_wait_seconds < 0:
+            raise ValueError("max_wait_seconds must not be negative")
+
 
 @dataclass(frozen=True, slots=True)
 class BatcherStats:

@@ -49,6 +49,8 @@ class Cache(Generic[Value]):
         ttl_seconds: float = DEFAULT_TTL_SECONDS,
         clock: Clock | None = None,
     ) -> None:
+        if max_entries < 1:
+            raise ValueError("max_entries must be at least 1; a ttl_seconds of 0 keeps nothing")
         self._ttl_seconds = ttl_seconds
         self._kept: TLRUCache[Hashable, _Entry[Value]] = TLRUCache(
             max_entries,

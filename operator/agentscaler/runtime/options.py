@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from agentscaler.runtime.identity import Identity
-from agentscaler.runtime.load_report import Form
+from agentscaler.runtime.load_report import WRITERS, Form
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,3 +35,10 @@ class ServiceOptions:
             raise ValueError("overload_status must be 429 or 503")
         if self.drain_limit_seconds < 0 or self.drain_delay_seconds < 0:
             raise ValueError("drain_delay_seconds and drain_limit_seconds must not be negative")
+        if self.max_wait_seconds is not None and self.max_wait_seconds < 0:
+            raise ValueError("max_wait_seconds must not be negative; None waits for ever")
+        if self.load_report not in WRITERS:
+            raise ValueError("load_report must be TEXT, JSON or None")
+        for name in ("health_path", "ready_path", "metrics_path", "drain_path"):
+            if not (getattr(self, name) or "/").startswith("/"):
+                raise ValueError(f"{name} must begin with a slash")

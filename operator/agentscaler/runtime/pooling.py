@@ -31,9 +31,11 @@ class PoolOptions:
     acquire_timeout_seconds: float = 30.0
 
     def __post_init__(self) -> None:
-        """Refuse sizes that contradict each other."""
+        """Refuse sizes that contradict each other, and a keeper that never rests."""
         if not 0 <= self.min_size <= self.max_size or self.max_size < 1:
             raise ValueError("sizes must be 0 <= min_size <= max_size and max_size at least 1")
+        if self.max_idle_seconds <= 0:
+            raise ValueError("max_idle_seconds must be positive")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,11 @@ class AdaptiveSize:
     smallest: int = 1
     largest: int = 100
 
+    def __post_init__(self) -> None:
+        """Refuse sizes that contradict each other."""
+        if not 1 <= self.smallest <= self.largest:
+            raise ValueError("sizes must be 1 <= smallest <= largest")
+
     def after(self, size: int, pending: int, seconds: float) -> int:
         """Give the next size after a batch that took `seconds` and left `pending` in line."""
         if seconds > self.target_seconds:

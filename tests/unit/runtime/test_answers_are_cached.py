@@ -149,3 +149,8 @@ async def test_cancelling_nobody_waits_twice(caplog: pytest.LogCaptureFixture) -
     answer.ready.set()
     assert await again == 2
     assert caplog.text == ""
+
+
+def test_cache_without_room_for_anything_is_refused() -> None:
+    with pytest.raises(ValueError, match="max_entries must be at least 1"):
+        Cache(max_entries=0)

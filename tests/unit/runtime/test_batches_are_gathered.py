@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given
@@ -255,3 +255,20 @@ def test_every_caller_gets_its_own_result_under_random_cancellation(seed: int) -
         assert (stats.pending, stats.under_way) == (0, 0)
 
     asyncio.run(storm())
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        (lambda: BatchOptions(max_size=0), "max_size, max_under_way and max_pending must be at "),
+        (lambda: BatchOptions(max_under_way=0), "max_size, max_under_way and max_pending must be"),
+        (lambda: BatchOptions(max_wait_seconds=-1), "max_wait_seconds must not be negative"),
+        (lambda: AdaptiveSize(target_seconds=1, smallest=0), "sizes must be 1 <= smallest <= lar"),
+        (lambda: AdaptiveSize(target_seconds=1, smallest=9, largest=8), "sizes must be 1 <= smal"),
+    ],
+)
+def test_sizes_with_which_no_batch_would_go_are_refused(
+    make: Callable[[], object], complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{complaint}"):
+        make()

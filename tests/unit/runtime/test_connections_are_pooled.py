@@ -66,6 +66,8 @@ def test_defaults_are_those_that_are_documented() -> None:
 def test_sizes_that_contradict_each_other_are_refused(sizes: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="min_size"):
         PoolOptions(min_size=sizes[0], max_size=sizes[1])
+    with pytest.raises(ValueError, match="max_idle_seconds must be positive"):
+        PoolOptions(max_idle_seconds=0)
 
 
 async def test_pool_opens_its_minimum_and_closes_everything_at_its_end() -> None:

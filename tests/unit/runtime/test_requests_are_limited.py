@@ -6,7 +6,6 @@ import pytest
 
 from agentscaler.runtime.errors import QueueFullError, WaitTimeoutError
 from agentscaler.runtime.limits import ConcurrencyLimit
-from agentscaler.runtime.options import ServiceOptions
 from tests.unit.runtime.worlds import Gate, World, settle
 
 
@@ -147,11 +146,3 @@ async def test_limit_tells_when_it_is_idle() -> None:
 def test_limit_refuses_counts_that_make_no_sense(slots: int, places: int) -> None:
     with pytest.raises(ValueError, match="max_concurrent"):
         ConcurrencyLimit(slots, places)
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"overload_status": 500}, {"drain_delay_seconds": -1}, {"drain_limit_seconds": -1}]
-)
-def test_options_refuse_what_makes_no_sense(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="must"):
-        ServiceOptions(**wrong)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
@@ -11,6 +12,7 @@ from agentscaler import conventions
 from agentscaler.runtime.asgi import Message, Receive, Scope, Send
 from agentscaler.runtime.load_report import json_headers, text_headers
 from agentscaler.runtime.metrics import label_values
+from agentscaler.runtime.options import ServiceOptions
 from agentscaler.runtime.service import AgentService
 from tests.unit.runtime.worlds import Client, Gate, World, hello, settle
 
@@ -198,3 +200,18 @@ async def test_other_scopes_reach_the_application(kind: str) -> None:
 
     await asyncio.wait_for(World(app).client("/healthz", kind=kind).start(), 1)
     assert seen == [kind]
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"overload_status": 500}, "overload_status must be 429 or 503"),
+        ({"drain_limit_seconds": -1}, "drain_delay_seconds and drain_limit_seconds must not be "),
+        ({"max_wait_seconds": -1}, "max_wait_seconds must not be negative; None waits for ever"),
+        ({"ready_path": "readyz"}, "ready_path must begin with a slash"),
+        ({"load_report": "XML"}, "load_report must be TEXT, JSON or None"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValueError, match=f"^{complaint}"):
+        ServiceOptions(**options)
