@@ -30,7 +30,7 @@ from agentscaler.control.draining import Drains
 from agentscaler.control.forecasts import Forecasts
 from agentscaler.control.keyring import Keyring
 from agentscaler.control.loop import Loop, Rounds
-from agentscaler.control.proceeding import Works
+from agentscaler.control.proceeding import PLACES, Works
 from agentscaler.control.reconciliation import Reconciler
 from agentscaler.control.recording import Record
 from agentscaler.control.registry import Registry
@@ -141,7 +141,7 @@ class Operator:
         api = await connect(
             kubeconfig,
             clock=self._clock,
-            limits=Limits(per_second=rate, burst=round(2 * rate)),
+            limits=Limits(concurrency=PLACES, per_second=rate, burst=round(2 * rate)),
             may_write=partial(candidacy.may_write, _WRITE_MARGIN),
             manager=self._settings.manager,
         )

@@ -64,13 +64,13 @@ async def test_policy_is_left_out_while_its_scaling_is_under_way(scene: Scene) -
 
 
 async def test_policy_whose_status_waits_grows_all_the_same(scene: Scene) -> None:
-    names = [f"agent{number:02}" for number in range(12)]
+    names = [f"agent{number:02}" for number in range(20)]
     for name in names:
         scene.agent(name)
         scene.policy(name)
-    scene.server.faults.append(Fault("patch", POLICY_STATUS, times=8, delay_seconds=LATE))
+    scene.server.faults.append(Fault("patch", POLICY_STATUS, times=16, delay_seconds=LATE))
     await scene.lead()
-    await until(lambda: scene.server.count("patch", POLICY_STATUS) == 8)
+    await until(lambda: scene.server.count("patch", POLICY_STATUS) == 16)
     scene.load(names[-1], queue=20)
     await until(lambda: scene.replicas(names[-1]) > 5, LATE - 0.5)
     assert not scene.status(names[-2])
@@ -80,8 +80,8 @@ async def test_policy_whose_status_waits_grows_all_the_same(scene: Scene) -> Non
 
 async def test_growth_overtakes_the_statuses_that_wait(tmp_path: Path) -> None:
     """Each status takes a while, and there are more than the connection sends at once."""
-    async with leading(tmp_path, limits=replace(QUICK, concurrency=10)) as leader:
-        calm = [f"calm{number}" for number in range(60)]
+    async with leading(tmp_path, limits=replace(QUICK, concurrency=20)) as leader:
+        calm = [f"calm{number}" for number in range(80)]
         for name in (*calm, "busy"):
             leader.agent(name)
             leader.policy(name)

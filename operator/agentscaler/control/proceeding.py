@@ -31,8 +31,10 @@ class Line(Enum):
     STATUS = auto()
 
 
-# Together as many as one connection serves at once: growth finds a place, whatever else waits.
-_MOST: Final = {Line.GROWTH: 16, Line.RETREAT: 8, Line.STATUS: 8}
+# Each line has places of its own, so that growth finds one whatever else waits.
+_MOST: Final = {Line.GROWTH: 16, Line.RETREAT: 8, Line.STATUS: 16}
+PLACES: Final = sum(_MOST.values()) + 8
+"""Requests at once that one connection has to serve: those of all lines, Events, lists."""
 
 
 class Works:

@@ -43,9 +43,9 @@ class Bench:
 
 
 async def test_the_first_of_a_line_run_and_the_others_follow_in_their_order() -> None:
-    bench, names = Bench(), [f"p{number}" for number in range(20)]
+    bench, names = Bench(), [f"p{number}" for number in range(40)]
     bench.begin(Line.STATUS, *names)
-    assert bench.held == names[:8]
+    assert bench.held == names[:16]
     await bench.end()
     assert bench.held == names
     assert bench.released == [(name, False) for name in names]
@@ -60,16 +60,16 @@ async def test_growth_begins_however_many_statuses_wait() -> None:
 
 
 async def test_what_is_withdrawn_is_never_done_and_what_runs_goes_on() -> None:
-    bench, names = Bench(), [f"p{number}" for number in range(10)]
+    bench, names = Bench(), [f"p{number}" for number in range(20)]
     bench.begin(Line.STATUS, *names)
     bench.works.withdraw(f"agents/{name}" for name in names)
     await bench.end()
-    assert bench.held == names[:8]
+    assert bench.held == names[:16]
 
 
 async def test_newer_work_takes_the_place_of_what_waits_for_the_same_policy() -> None:
     bench = Bench()
-    bench.begin(Line.STATUS, *(f"p{number}" for number in range(8)), "late", "late")
+    bench.begin(Line.STATUS, *(f"p{number}" for number in range(16)), "late", "late")
     await bench.end()
     assert bench.held.count("late") == 1
 
@@ -95,8 +95,8 @@ async def test_lost_leadership_is_told_to_who_waits() -> None:
 
 
 async def test_cancelled_works_end_and_the_waiting_ones_never_begin() -> None:
-    bench, names = Bench(), [f"p{number}" for number in range(10)]
+    bench, names = Bench(), [f"p{number}" for number in range(20)]
     bench.begin(Line.STATUS, *names)
     await bench.works.cancel()
-    assert bench.held == names[:8]
-    assert bench.released == [(name, False) for name in names[:8]]
+    assert bench.held == names[:16]
+    assert bench.released == [(name, False) for name in names[:16]]
