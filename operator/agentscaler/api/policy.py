@@ -1,5 +1,6 @@
 """The policy as a user writes it."""
 
+import sys
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -325,7 +326,7 @@ class Policy(Model):
     @property
     def key(self) -> str:
         """Name the policy for people and maps: "namespace/name"."""
-        return f"{self.namespace}/{self.name}"
+        return sys.intern(f"{self.namespace}/{self.name}")  # many maps know it
 
 
 def parse_spec(spec: Mapping[str, Any]) -> PolicySpec:

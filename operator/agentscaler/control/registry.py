@@ -4,6 +4,7 @@ Nothing here talks to anybody. A policy that cannot be followed stays registered
 so that it is reported and disturbs no other.
 """
 
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -65,7 +66,7 @@ class Entry:
     @property
     def key(self) -> str:
         """Name the policy: "namespace/name"."""
-        return f"{self.namespace}/{self.name}"
+        return sys.intern(f"{self.namespace}/{self.name}")  # many maps know it
 
     @property
     def target(self) -> TargetKey | None:

@@ -7,7 +7,8 @@ policies; only queries that users wrote are asked one by one (see `unions`).
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Final, TypeAlias, TypeVar
+from functools import lru_cache
+from typing import Any, Final, TypeAlias, TypeVar
 
 from agentscaler import conventions
 from agentscaler.api.limits import Provider
@@ -22,6 +23,7 @@ from agentscaler.observe.promql import Shape
 from agentscaler.observe.tenancy import TRUSTING, Tenancy
 
 T = TypeVar("T")
+_Name = TypeVar("_Name", bound=str)
 
 _DEMAND: Final = (
     SignalName.QUEUE_DEPTH,
@@ -142,13 +144,28 @@ def wants_of(policy: Policy, window: timedelta = WINDOW, tenancy: Tenancy = TRUS
         server=server_of(policy),
         agent=agent_of(policy),
         stale_seconds=patience.total_seconds(),
-        signals={name: own(want_of(spec, name, window)) for name in needed(spec)},
-        metrics={
-            each.name: own(Want(_custom(each.query), each.empty_result)) for each in spec.metrics
-        },
-        gates={each.name: own(Want(_custom(each.query), each.empty_result)) for each in spec.gates},
-        providers={each.name: own(_refusals(each, window)) for each in spec.limits.providers},
+        signals=_mapping((name, own(want_of(spec, name, window))) for name in needed(spec)),
+        metrics=_mapping(
+            (each.name, own(Want(_custom(each.query), each.empty_result))) for each in spec.metrics
+        ),
+        gates=_mapping(
+            (each.name, own(Want(_custom(each.query), each.empty_result))) for each in spec.gates
+        ),
+        providers=_mapping(
+            (each.name, own(_refusals(each, window))) for each in spec.limits.providers
+        ),
     )
+
+
+def _mapping(wanted: Iterable[tuple[_Name, Want]]) -> Mapping[_Name, Want]:
+    """Share one mapping with all policies that want the same, which most do."""
+    shared: Mapping[_Name, Want] = _mapping_of(tuple(wanted))
+    return shared
+
+
+@lru_cache(maxsize=1024)
+def _mapping_of(wanted: tuple[tuple[Any, Want], ...]) -> Mapping[Any, Want]:
+    return dict(wanted)
 
 
 def confined(source: T, namespace: str, tenancy: Tenancy) -> T | Custom | Missing:

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from math import isfinite, isnan
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias, TypeVar
 
 from agentscaler.api.signals import EmptyResult, SignalName
 from agentscaler.conventions import NAMESPACE_LABEL
@@ -20,6 +21,8 @@ from agentscaler.observe.presets import Kind
 from agentscaler.quantities import format_duration
 
 TableAnswer: TypeAlias = Table | Missing
+_Name = TypeVar("_Name", bound=str)
+_NOTHING: Final[Mapping[Any, Reading]] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -46,11 +49,11 @@ class Readings:
 def join(wants: Wants, answers: Answers) -> Readings:
     """Look up every reading that a policy wants."""
     return Readings(
-        signals={name: _read(want, wants, answers) for name, want in wants.signals.items()},
-        metrics={name: _read(want, wants, answers) for name, want in wants.metrics.items()},
-        gates={name: _read(want, wants, answers) for name, want in wants.gates.items()},
+        signals=_all(wants.signals, wants, answers),
+        metrics=_all(wants.metrics, wants, answers),
+        gates=_all(wants.gates, wants, answers),
         partial=_partial(wants, answers) if answers.warnings else "",
-        providers={name: _read(want, wants, answers) for name, want in wants.providers.items()},
+        providers=_all(wants.providers, wants, answers),
     )
 
 
@@ -69,6 +72,11 @@ def meant(want: Want, reading: Reading) -> Reading:
     if want.empty is EmptyResult.ZERO and isinstance(reading, Missing) and reading.why is Why.EMPTY:
         return 0.0
     return reading
+
+
+def _all(wanted: Mapping[_Name, Want], wants: Wants, answers: Answers) -> Mapping[_Name, Reading]:
+    # Most policies want no metric, gate or provider: they share the mapping of nothing.
+    return {name: _read(want, wants, answers) for name, want in wanted.items()} or _NOTHING
 
 
 def _read(want: Want, wants: Wants, answers: Answers) -> Reading:
