@@ -120,6 +120,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "spec.demand.scaleUp.maxStep",
         "a number of replicas like 4, or a share like 25%",
     ),
+    "spare-in-words": (
+        {"demand": {"spare": "some"}},
+        "spec.demand.spare",
+        "a number of replicas like 2, a share like 25%, or Auto",
+    ),
     "step-negative": (
         {"demand": {"scaleDown": {"maxStep": -2}}},
         "spec.demand.scaleDown.maxStep",

@@ -180,6 +180,10 @@ _STEP: Final = Rule(
     _either("self >= 0", r"^[\d.]+%?$"),
     "write a number of replicas like 4, or a share like 25%",
 )
+_SPARE: Final = Rule(
+    _either("self >= 0", r"^([\d.]+%?|Auto)$"),
+    "write a number of replicas like 2, a share like 25%, or Auto",
+)
 
 
 def _above_zero(value: float) -> float:
@@ -328,3 +332,21 @@ ReplicaStep = Annotated[
     _int_or_string(_STEP),
 ]
 """A count of replicas (4) or a share of the present ones ("25%")."""
+
+
+def _spare(value: Any) -> object:
+    if value == "Auto" or value is None:
+        return None
+    try:
+        return _step(value)
+    except ValueError:
+        raise ValueError(_SPARE.sentence) from None
+
+
+Spare = Annotated[
+    Step | None,
+    BeforeValidator(_spare),
+    PlainSerializer(lambda step: "Auto" if step is None else _write_step(step)),
+    _int_or_string(_SPARE),
+]
+"""A count of replicas (2), a share of the needed ones ("25%"), or "Auto", which is None."""

@@ -12,6 +12,7 @@ from agentscaler.api.fields import (
     Quantile,
     ReplicaStep,
     Share,
+    Spare,
     Step,
 )
 
@@ -68,9 +69,10 @@ class Demand(Model):
     drain_backlog_within: PositiveDuration = Field(
         timedelta(seconds=60), description="Time in which waiting requests should be worked off."
     )
-    spare: ReplicaStep = Field(
+    spare: Spare = Field(
         Step(count=0),
-        description="Replicas, or share of the needed ones, kept ready beyond the need.",
+        description="Replicas, or share of the needed ones, kept ready beyond the need. Auto: for "
+        "as much as the load usually drifts by while a replica starts.",
     )
     scale_up: DemandUp = Field(DemandUp(), description="Pace of growth.")
     scale_down: DemandDown = Field(DemandDown(), description="Pace of shrinking.")

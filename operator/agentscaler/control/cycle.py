@@ -248,6 +248,7 @@ class Cycle:
             outlook=self._parts.forecasts.outlook(policy, now, lead),
             partial=seen.partial,
             woken=entry.woken,
+            lead=lead,
         )
         decision = engine.decide(policy.spec, snapshot, entry.memory)
         self._parts.telemetry.decisions.inc()

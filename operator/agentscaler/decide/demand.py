@@ -6,7 +6,7 @@ from typing import Final
 from agentscaler.api.policy import PolicySpec
 from agentscaler.api.signals import LatencyMeaning, SignalName
 from agentscaler.api.strategies import Demand
-from agentscaler.decide import reserve, smoothing, staffing, work
+from agentscaler.decide import reserve, smoothing, spares, staffing, work
 from agentscaler.decide.decision import Memory, Step
 from agentscaler.decide.snapshot import Missing, Snapshot
 
@@ -22,7 +22,7 @@ def size(wanted: int, policy: PolicySpec, seen: Snapshot, memory: Memory) -> Ste
     if isinstance(each, Missing):
         first = int(sum(_known_work(seen)) > 0)  # from zero, one replica has to show its slots
         return Step("demand", wanted, max(wanted, first), "CapacityUnknown", f"held: {each}")
-    step = _proposal(wanted, demand, seen, memory, each)
+    step = _proposal(wanted, policy, demand, seen, memory, each)
     slow = _slow_model(policy, demand, seen)
     return replace(step, message=step.message + slow) if slow else step
 
@@ -37,17 +37,20 @@ def _known_work(seen: Snapshot) -> tuple[float, float]:
     )
 
 
-def _proposal(wanted: int, demand: Demand, seen: Snapshot, memory: Memory, each: float) -> Step:
+def _proposal(
+    wanted: int, policy: PolicySpec, demand: Demand, seen: Snapshot, memory: Memory, each: float
+) -> Step:
     """Propose for the level of what is in service, and for all that waits: that is no noise."""
     _, queued = _known_work(seen)
     level, service = smoothing.present(seen, memory), work.service_seconds(seen)
     load = level + queued * _urgency(demand, service)
     slots = slots_for(demand, load, service, reserve.present(seen, memory))
-    needed = with_spare(demand, work.replicas_for(slots, each))
+    room = spares.room(policy, demand, seen, memory) if slots else 0.0
+    needed = spares.beyond(demand, work.replicas_for(slots + room, each))
     waiting = _say(seen, SignalName.QUEUE_DEPTH)
     least = "" if _is_known(seen) else "at least "
     said = f"{_busy(seen, level)} and {waiting} waiting need {least}{slots:.1f} slots"
-    said += f" of {each:.3g} a replica"
+    said += f" of {each:.3g} a replica{spares.told(room, seen)}"
     if not _is_known(seen):
         return Step("demand", wanted, max(wanted, needed), "DemandIncomplete", said)
     return Step("demand", wanted, needed, "Demand", said, hint=_room(needed, each))
@@ -86,13 +89,6 @@ def slots_for(demand: Demand, load: float, service: float | None, kept: float | 
     else:
         few_wait = reserve.slots_for(load, kept)
     return max(few_wait, load / demand.target_utilization)
-
-
-def with_spare(demand: Demand, needed: int) -> int:
-    """Add the replicas to be kept ready beyond the need; an idle fleet keeps only a fixed spare."""
-    if demand.spare.count is None and needed == 0:
-        return 0
-    return needed + demand.spare.of(needed)
 
 
 def _urgency(demand: Demand, service: float | None) -> float:

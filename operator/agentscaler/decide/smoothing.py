@@ -60,6 +60,22 @@ def learned(policy: PolicySpec, seen: Snapshot, memory: Memory) -> Level | None:
     )
 
 
+def growth(seen: Snapshot, memory: Memory, polls: float) -> float | None:
+    """Give by how many slots the level drifts within so many polls; None where too few told.
+
+    It is a standard deviation: what drifts at random spreads with the root of the time.
+    """
+    known = memory.level
+    if known is None or known.changes < _FEWEST:
+        return None
+    return sqrt(_drift(known) * max(present(seen, memory), 1.0) * polls)
+
+
+def _drift(known: Level) -> float:
+    """Give the variance of the level's own changes, as a share of the level."""
+    return max(known.spread + 2 * known.echo, 0.0)
+
+
 def _level(active: float, now: datetime, known: Level | None) -> float:
     """Give the level after a sample; a higher sample never gives a lower level."""
     if known is None or now - known.at > _OLDEST:
@@ -72,6 +88,6 @@ def gain(known: Level) -> float:
     noise = -known.echo
     if known.changes < _FEWEST or noise <= 0:
         return 1.0
-    ratio = max(known.spread - 2 * noise, 0.0) / noise
+    ratio = _drift(known) / noise
     # The root of g^2 = ratio (1 - g), written so that a large ratio loses no digits.
     return max(_LEAST_GAIN, 2 / (1 + sqrt(1 + 4 / ratio)) if ratio > 0 else 0.0)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -81,6 +81,7 @@ class Snapshot:
     `partial` is the warning of a source that answered incompletely; such readings may add
     replicas but never remove any. `pods` are looked at only when some of them are to go.
     `woken` is when the gateway last saw a request wait although there was no replica.
+    `lead` is how long a replica was seen to need until it is ready.
     `providers` tells the share of calls that each of them refuses for its limits.
     """
 
@@ -93,4 +94,5 @@ class Snapshot:
     partial: str = ""
     pods: tuple[Pod, ...] | Missing | None = None
     woken: datetime | None = None
+    lead: timedelta | None = None
     providers: Mapping[str, Reading] = field(default_factory=dict)

@@ -121,7 +121,16 @@ class Pilot:
         # Whatever is wrong was refused above; from here on things change.
         self._watch(moment, replicas.current, replicas.ready)
         outlook = self._look(moment, work.load(signals))
-        seen = Snapshot(moment, replicas, signals, metrics, gates, outlook, providers=refused)
+        seen = Snapshot(
+            moment,
+            replicas,
+            signals,
+            metrics,
+            gates,
+            outlook,
+            lead=self._lead_time.value(),
+            providers=refused,
+        )
         decision = engine.decide(self._spec, seen, self._memory)
         self._memory, self._pending = decision.memory, decision
         return decision

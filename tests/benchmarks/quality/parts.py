@@ -70,6 +70,7 @@ PARTS: Final = (
     Part("without damping", forgotten={"last_down": None}),
     Part("without steps", {"demand": _ALL_AT_ONCE}),
     Part("with a spare replica", {"demand": {"spare": 1}}),
+    Part("with spare: Auto", {"demand": {"spare": "Auto"}}),
     Part("without the forecast", {"prediction": {"mode": "Off"}}),
     Part("without the levels' experts", silent=(0, 1, 2, 3)),
     Part("without the trend", silent=(4,)),

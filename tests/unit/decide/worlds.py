@@ -88,7 +88,7 @@ paces = st.fixed_dictionaries(
 demands = st.fixed_dictionaries(
     {
         "targetUtilization": st.sampled_from(["30%", "70%", "100%"]),
-        "spare": st.sampled_from([0, 2, "20%"]),
+        "spare": st.sampled_from([0, 2, "20%", "Auto"]),
         "drainBacklogWithin": st.sampled_from(["10s", "60s"]),
         "scaleUp": paces,
         "scaleDown": paces,
