@@ -63,9 +63,9 @@ async def running(**options: Any) -> AsyncIterator[Agent]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, AGENT, json.dumps(options), stdout=asyncio.subprocess.PIPE
     )
-    assert process.stdout is not None
-    agent = Agent(process, int(await process.stdout.readline()))
     try:
+        assert process.stdout is not None
+        agent = Agent(process, int(await process.stdout.readline()))
         async with agent.client:
             await agent.until_ready(200)
             yield agent
