@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -282,15 +282,14 @@ class PolicySpec(Model):
         return None if self.candidate is None else self._rehearsed
 
     @cached_property
-    def _rehearsed(self) -> "PolicySpec | None":
-        if self.candidate is None:
-            return None
+    def _rehearsed(self) -> "PolicySpec":
+        candidate = cast("Candidate", self.candidate)  # asked only of who has one
         changes = {
-            "demand": self.candidate.demand,
-            "threshold": self.candidate.threshold,
+            "demand": candidate.demand,
+            "threshold": candidate.threshold,
             "candidate": None,
             "drain": None,
-            "sizing": self.candidate.sizing,  # it may be cached, and is copied then
+            "sizing": candidate.sizing,  # it may be cached, and is copied then
         }
         return self.model_copy(update=changes)
 
