@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -17,7 +17,7 @@ from agentscaler.api.policy import Mode, Policy
 from agentscaler.api.status import CandidateStatus, Outcome, PolicyStatus
 from agentscaler.clock import Clock
 from agentscaler.control import draining, proceeding, scaling
-from agentscaler.control.draining import Drains, PodsSeen
+from agentscaler.control.draining import Drains
 from agentscaler.control.forecasts import Forecasts
 from agentscaler.control.keyring import Keyring
 from agentscaler.control.proceeding import Line, Works
@@ -32,6 +32,7 @@ from agentscaler.decide.snapshot import Snapshot
 from agentscaler.errors import ClusterError, ConflictError
 from agentscaler.forecast import rows
 from agentscaler.observe.observer import Observer
+from agentscaler.observe.pods import PodReadings
 from agentscaler.observe.readings import Readings
 from agentscaler.report import candidates, composing, history, logs, outlines
 from agentscaler.report.events import Reference
@@ -40,6 +41,7 @@ from agentscaler.report.telemetry import Telemetry
 
 # In each pass the others wait so long at most for those that grow.
 _LEAD_SECONDS: Final = 1.0
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _LOG: Final = logs.logger("agentscaler.cycle")
 
 
@@ -78,14 +80,26 @@ class Plan:
         """Tell whether the decision is another count, and is to be carried out."""
         if self.workable is None or self.decision is None:
             return False
-        moves = self.decision.direction is not Direction.NONE
-        return moves and self.workable.policy.spec.mode is Mode.AUTO
+        return _scales(self.workable, self.decision)
 
     @property
     def is_settled(self) -> bool:
         """Tell whether nothing is to be written or done: so it is after most decisions."""
         releases = bool(self.entry.draining) and not self.keeps
         return self.compose is None and self.retreat is None and not self.scales and not releases
+
+    @property
+    def line(self) -> Line:
+        """Tell where it waits for its turn."""
+        if not self.scales:
+            return Line.STATUS
+        grows = self.decision is not None and self.decision.direction is Direction.UP
+        return Line.GROWTH if grows else Line.RETREAT
+
+    @property
+    def is_outdated(self) -> bool:
+        """Tell whether the spec that it follows is gone: the policy is looked at anew, soon."""
+        return self.workable is not None and self.entry.policy is not self.workable.policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +138,7 @@ class Cycle:
     async def _look_at_all(
         self, active: Sequence[tuple[Entry, Workable]], seen: Mapping[str, Readings], now: datetime
     ) -> list[_Looked]:
-        """Decide for all; give those of which nothing is asked.
+        """Decide for all; give those for which nothing is to be done.
 
         Growth begins as soon as it is decided: it waits neither for the pods of others nor for
         what there is to tell of them, which takes longer to find out than all decisions.
@@ -137,10 +151,10 @@ class Cycle:
                 looked = self._look(entry, workable, seen[workable.policy.key], now)
                 if retreats.looks(looked.decision):
                     shrinking.append(looked)
-                elif looked.decision.direction is Direction.NONE:
-                    calm.append(looked)
-                else:
+                elif _scales(workable, looked.decision):
                     self._begin(self._plan(looked))
+                else:
+                    calm.append(looked)
         self._retreat(shrinking, now)
         await give_way()
         return calm
@@ -154,8 +168,11 @@ class Cycle:
                 await self._works.ended(Line.GROWTH)
 
     async def _begin_to_tell(self, calm: Sequence[_Looked]) -> None:
-        """Begin to write the statuses of those whose counts stay."""
-        async for looked in proceeding.in_turns(calm):
+        """Begin to write the statuses of those whose counts stay.
+
+        The oldest first: where more turns in each pass than can be told, everybody has a turn.
+        """
+        async for looked in proceeding.in_turns(sorted(calm, key=_told_at)):
             # One whose spec changed meanwhile is looked at anew, soon.
             if looked.entry.policy is looked.workable.policy:
                 with proceeding.alone(looked.entry):
@@ -182,18 +199,19 @@ class Cycle:
         """Begin to look at the pods of which some are to go, and to decide again with that."""
         if not shrinking:
             return
-        targets = [(each.workable.policy, each.workable.target) for each in shrinking]
-        look = asyncio.ensure_future(self._parts.drains.look(targets, now))
+        policies = [each.workable.policy for each in shrinking]
+        reading = asyncio.ensure_future(self._parts.drains.read(policies, now))
         for each in shrinking:
-            self._works.begin(Line.RETREAT, each.entry, partial(self._shrink, each, look))
+            self._works.begin(Line.RETREAT, each.entry, partial(self._shrink, each, reading))
 
     async def _shrink(
-        self, looked: _Looked, look: "asyncio.Future[Mapping[str, PodsSeen]]"
+        self, looked: _Looked, reading: "asyncio.Future[Mapping[str, PodReadings]]"
     ) -> None:
-        seen, policy = await look, looked.workable.policy
+        readings, policy = await reading, looked.workable.policy
+        pods = await self._parts.drains.look(policy, looked.workable.target, readings[policy.key])
         if looked.entry.policy is not policy:
             return  # its spec changed meanwhile: it is looked at anew, soon
-        snapshot = replace(looked.snapshot, pods=seen[policy.key])
+        snapshot = replace(looked.snapshot, pods=pods)
         decision = engine.decide(policy.spec, snapshot, looked.entry.memory)
         await self._execute(self._plan(replace(looked, snapshot=snapshot, decision=decision)))
 
@@ -256,8 +274,7 @@ class Cycle:
 
     def _begin(self, plan: Plan) -> None:
         if not plan.is_settled:
-            line = Line.GROWTH if plan.scales else Line.STATUS
-            self._works.begin(line, plan.entry, partial(self._execute, plan))
+            self._works.begin(plan.line, plan.entry, partial(self._execute, plan))
 
     def _plan(self, looked: _Looked) -> Plan:
         entry, policy = looked.entry, looked.workable.policy
@@ -281,6 +298,8 @@ class Cycle:
 
     async def _execute(self, plan: Plan) -> None:
         """Record, then act, then record what came of it."""
+        if plan.is_outdated:
+            return
         entry, workable, decision = plan.entry, plan.workable, plan.decision
         recommended, target = entry.status.desired_replicas, _reference(workable)
         if plan.compose is not None:
@@ -325,6 +344,16 @@ class Cycle:
         applied = composing.ended(entry.status, event, Outcome.APPLIED)
         parts.record.note(entry, outlines.of(applied))
         await parts.record.write(entry, applied, target)
+
+
+def _scales(workable: Workable, decision: Decision) -> bool:
+    """Tell whether a decision is another count, and is to be carried out."""
+    return decision.direction is not Direction.NONE and workable.policy.spec.mode is Mode.AUTO
+
+
+def _told_at(looked: _Looked) -> datetime:
+    """Tell when the status was written, which may never have been."""
+    return looked.entry.status.last_update_time or _NEVER
 
 
 def _rise(entry: Entry, seen: Mapping[str, Readings]) -> float:

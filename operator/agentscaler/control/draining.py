@@ -48,22 +48,13 @@ class Drains:
         self._places: dict[str, _Place] = {}
         self._left_behind: list[_Place] = []
 
-    async def look(
-        self, shrinking: Sequence[tuple[Policy, Target]], now: datetime
-    ) -> Mapping[str, PodsSeen]:
-        """Give the pods of these targets with what each serves, by the keys of the policies."""
-        if not shrinking:
-            return {}
-        policies = [policy for policy, _ in shrinking]
-        places = [_Place(policy.namespace, target.selector) for policy, target in shrinking]
-        readings, listed = await asyncio.gather(
-            self._observer.observe_pods(policies, now=now, secrets=self._keyring.known),
-            asyncio.gather(*(self._list(place) for place in places)),
-        )
-        return {
-            policy.key: _join(found, readings[policy.key])
-            for policy, found in zip(policies, listed, strict=True)
-        }
+    async def read(self, policies: Sequence[Policy], now: datetime) -> Mapping[str, PodReadings]:
+        """Read what the pods of these policies serve, by the keys of the policies."""
+        return await self._observer.observe_pods(policies, now=now, secrets=self._keyring.known)
+
+    async def look(self, policy: Policy, target: Target, readings: PodReadings) -> PodsSeen:
+        """Give the pods of a target with what each serves."""
+        return _join(await self._list(_Place(policy.namespace, target.selector)), readings)
 
     def remember(self, entry: Entry, target: Target) -> None:
         """Keep where the chosen pods of a policy are, as long as it has any."""
