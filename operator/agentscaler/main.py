@@ -241,6 +241,7 @@ class Operator:
                 self._analyzer(api, targets, sources[1]).run(),
                 self._sweep(),
                 rounds.record.post_events(),
+                rounds.drains.run(),
             )
             await rounds.record.post_due_events()
         finally:

@@ -118,6 +118,7 @@ class Leader(FakeCluster):
         self.again.clear()
         await self.cycle.run(list(self.registry))
         await self.works.ended()
+        await self.drains.release_left_behind()
         return sorted(self.again)
 
     def _release(self, entry: Entry, again: bool) -> None:

@@ -177,3 +177,14 @@ async def test_growth_of_another_does_not_wait_for_a_look_at_pods(fleet: Fleet) 
     assert not passing.done()
     await passing
     assert fleet.leader.status()["decision"]["reason"] == "PodsUnknown"
+
+
+async def test_no_pass_waits_for_what_a_policy_that_is_gone_left_behind(fleet: Fleet) -> None:
+    fleet.start({"a": 1, "b": 1}, detachable=True)
+    await passes(fleet, 2)
+    fleet.leader.drains.forget("agents/agent")
+    lists = fleet.leader.server.count(*LIST_PODS)
+    await fleet.leader.cycle.run([])
+    assert fleet.leader.server.count(*LIST_PODS) == lists
+    await fleet.leader.drains.release_left_behind()
+    assert fleet.serving("a") == "true"

@@ -117,3 +117,22 @@ async def test_oldest_statuses_are_written_first(leader: Leader) -> None:
         leader.works.withdraw(entry.key for entry in leader.registry)
         await leader.works.ended()
     assert all(leader.status(name)["lastUpdateTime"] > told[name] for name in agents)
+
+
+async def test_scaling_that_ends_after_the_target_changed_teaches_nothing_of_the_new_one(
+    leader: Leader,
+) -> None:
+    leader.agent("other")
+    await have(leader, "agent")
+
+    def turn_away(verb: str, what: str) -> None:
+        if (verb, what) == ACT:
+            leader.policy(scaleTargetRef={"name": "other"})
+            leader.learn()
+
+    leader.server.on_request = turn_away
+    leader.load(queue=20)
+    await take(leader, "agent")
+    await leader.works.ended()
+    assert leader.replicas() > 1
+    assert (leader.entry().replicas, leader.entry().memory.last_up) == (None, None)

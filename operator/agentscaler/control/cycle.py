@@ -22,7 +22,7 @@ from agentscaler.control.forecasts import Forecasts
 from agentscaler.control.keyring import Keyring
 from agentscaler.control.proceeding import Line, Works
 from agentscaler.control.recording import Record
-from agentscaler.control.registry import Entry
+from agentscaler.control.registry import Entry, target_of
 from agentscaler.control.standing import Judge, Unknown, Workable, reference_of
 from agentscaler.decide import draining as retreats
 from agentscaler.decide import engine, shadow, work
@@ -132,7 +132,6 @@ class Cycle:
         for plan in halted:
             self._begin(plan)
         await self._begin_to_tell(calm)
-        await parts.drains.release_left_behind()
         parts.telemetry.count_api_requests(parts.api.requests, parts.api.throttled_seconds)
 
     async def _look_at_all(
@@ -336,14 +335,20 @@ class Cycle:
             parts.record.note(entry, outlines.of(failed))
             await parts.record.write(entry, failed, target)
             return
-        entry.memory = carried_out(decision)
         entry.draining = tuple(pod.name for pod in retreat.waiting) if retreat else entry.draining
-        entry.replicas, entry.stale_version = decision.replicas, workable.target.resource_version
-        if decision.direction is Direction.UP:
-            entry.lead_time.asked(decision.replicas, parts.clock.now())
+        if entry.target in {None, target_of(workable.policy)}:
+            _remember(entry, workable, decision, parts.clock.now())
         applied = composing.ended(entry.status, event, Outcome.APPLIED)
         parts.record.note(entry, outlines.of(applied))
         await parts.record.write(entry, applied, target)
+
+
+def _remember(entry: Entry, workable: Workable, decision: Decision, now: datetime) -> None:
+    """Take up that the decision was carried out."""
+    entry.memory = carried_out(decision)
+    entry.replicas, entry.stale_version = decision.replicas, workable.target.resource_version
+    if decision.direction is Direction.UP:
+        entry.lead_time.asked(decision.replicas, now)
 
 
 def _scales(workable: Workable, decision: Decision) -> bool:

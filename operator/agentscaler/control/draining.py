@@ -28,6 +28,7 @@ PodsSeen: TypeAlias = tuple[Pod, ...] | Missing
 
 # No pass waits longer for a list of pods: without one, nothing is removed.
 _LIST_SECONDS: Final = 5.0
+_RELEASE_SECONDS: Final = 2.0
 _NO_SERIES: Final = Missing(Why.EMPTY, "no series of the pod")
 _LOG: Final = logs.logger("agentscaler.draining")
 
@@ -91,6 +92,12 @@ class Drains:
         if place is not None and await self._free(place):
             entry.draining = ()
             del self._places[entry.key]
+
+    async def run(self) -> None:
+        """Release what was left behind, until cancelled: no pass waits for it."""
+        while True:
+            await self.release_left_behind()
+            await self._clock.sleep(_RELEASE_SECONDS)
 
     async def release_left_behind(self) -> None:
         """Release the chosen pods of policies that are gone, or turned to another target."""

@@ -71,10 +71,7 @@ class Entry:
     @property
     def target(self) -> TargetKey | None:
         """Tell which workload is meant; None while the spec cannot be followed."""
-        if self.policy is None:
-            return None
-        ref = self.policy.spec.scale_target_ref
-        return TargetKey(self.namespace, ref.kind, ref.name)
+        return None if self.policy is None else target_of(self.policy)
 
     def recall(self, recorded: PolicyStatus) -> None:
         """Take up what is recorded: enough that cooldowns and counts outlive a restart."""
@@ -239,6 +236,12 @@ class Registry:
         if not sharing:
             del self._by_target[entry.target]
         return set(sharing)
+
+
+def target_of(policy: Policy) -> TargetKey:
+    """Tell which workload a policy means."""
+    ref = policy.spec.scale_target_ref
+    return TargetKey(policy.namespace, ref.kind, ref.name)
 
 
 def _kind(policy: Policy) -> Kind:
