@@ -108,6 +108,18 @@ async def test_connection_cut_short_by_the_deadline_does_not_say_that_nobody_is_
     prometheus.close()
 
 
+async def test_question_that_is_not_taken_in_time_does_not_say_that_nobody_is_there() -> None:
+    """The server takes connections and reads nothing; what is sent fills all buffers between."""
+    with socket.socket() as port:
+        port.bind(("127.0.0.1", 0))
+        port.listen()
+        prometheus = Prometheus(f"http://127.0.0.1:{port.getsockname()[1]}", CLOCK)
+        caller = Caller(CLOCK.monotonic() + 10, patience=0.5)
+        with pytest.raises(SourceTimeoutError, match="did not answer in time"):
+            await prometheus.instant("x" * 20_000_000, caller, NOON, answers.number_of)
+        prometheus.close()
+
+
 async def test_dead_server_takes_a_pass_no_longer_than_one_connection(full_port: int) -> None:
     """Five times as many questions as threads: those that wait for one are not tried."""
     prometheus = Prometheus(f"http://127.0.0.1:{full_port}", CLOCK, workers=2)

@@ -91,8 +91,7 @@ def our_words(host: str, exchange: Exchange) -> Iterator[None]:
             f"{host} answers, but not as Prometheus: {_start(exchange)}"
         ) from exc
     except (requests.RequestException, OSError) as exc:
-        kind = UnreachableError if _has_no_connection(exc) else SourceUnavailableError
-        raise kind(f"{host} cannot be reached: {_cause(exc)}") from exc
+        raise _broken_off(host, exc) from exc
     except _SHAPELESS as exc:
         raise BadResponseError(f"{host} answers, but with no Prometheus result") from exc
     finally:
@@ -137,14 +136,23 @@ def _start(exchange: Exchange) -> str:
     return repr(start) if start else "it broke off"
 
 
+def _broken_off(host: str, error: Exception) -> SourceError:
+    """Make an error of a connection that did not come about, or did not last."""
+    cause = _innermost(error)
+    if any(isinstance(each, TimeoutError) for each in (cause, *cause.args)):  # while it was sent
+        return SourceTimeoutError(f"{host} did not answer in time")
+    kind = UnreachableError if _has_no_connection(error) else SourceUnavailableError
+    reason = str(getattr(cause, "strerror", None) or cause)
+    return kind(f"{host} cannot be reached: {reason[:_SENTENCE]}")
+
+
 def _has_no_connection(error: Exception) -> bool:
     outer = error.args[0] if error.args else None
     return isinstance(getattr(outer, "reason", None), urllib3.exceptions.NewConnectionError)
 
 
-def _cause(error: BaseException) -> str:
-    """Find the innermost reason: the outer ones repeat the whole URL."""
+def _innermost(error: BaseException) -> BaseException:
+    """Find the first reason: what is around it repeats the whole URL."""
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner
-    reason = getattr(error, "strerror", None) or str(error)
-    return str(reason)[:_SENTENCE]
+    return error
