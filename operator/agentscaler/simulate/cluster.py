@@ -11,13 +11,26 @@ from agentscaler.simulate.workload import Request
 
 START_MEDIAN: Final = 30.0
 START_P95: Final = 60.0
+_SURGE: Final = 0.25  # of a rollout, as Deployments have it by default
+_FIRST_PAUSE: Final = 10.0
+_LONGEST_PAUSE: Final = 300.0
 _SIGMA: Final = math.log(START_P95 / START_MEDIAN) / 1.6449  # the normal quantile of 95 %
 
 
-def start_delays(rng: Random, median: float = START_MEDIAN) -> Iterator[float]:
-    """Give the seconds that one pod after another needs until ready: p95 is twice the median."""
+def start_delays(
+    rng: Random, median: float = START_MEDIAN, failing: float = 0.0
+) -> Iterator[float]:
+    """Give the seconds that one pod after another needs until ready: p95 is twice the median.
+
+    The share `failing` of starts ends in a crash. The kubelet starts such a pod anew, after 10 s
+    the first time, twice as long each time after, 5 min at most.
+    """
     while True:
-        yield rng.lognormvariate(math.log(median), _SIGMA)
+        delay, pause = rng.lognormvariate(math.log(median), _SIGMA), _FIRST_PAUSE
+        while failing and rng.random() < failing:
+            delay += pause + rng.lognormvariate(math.log(median), _SIGMA)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        yield delay
 
 
 class Cluster:
@@ -34,12 +47,14 @@ class Cluster:
         self._starting: dict[str, float] = {}
         self._due: list[tuple[float, str]] = []
         self._serving: list[Pod] = []
+        self._old: list[Pod] = []  # to be replaced by a rollout
+        self._replacing: list[str] = []  # that start in their places, on top of the count
         for _ in range(ready):
             self._make_ready(self._create())
 
     @property
     def replicas(self) -> int:
-        """Replicas asked for; draining ones do not count."""
+        """Replicas asked for; draining ones and those that a rollout has on top do not count."""
         return len(self._serving) + len(self._starting)
 
     @property
@@ -57,13 +72,19 @@ class Cluster:
         """Replicas that are not ready yet."""
         return len(self._starting)
 
+    @property
+    def is_rolling_out(self) -> bool:
+        """Whether replicas of an older kind are still to be replaced."""
+        return bool(self._old)
+
     def advance(self, until: float) -> None:
         """Let time pass; pods become ready on the way."""
         while self._due and self._due[0][0] <= until:
             at, name = heappop(self._due)
-            if self._starting.pop(name, None) is not None:
+            if name in self._replacing or self._starting.pop(name, None) is not None:
                 self.plant.advance(at)
                 self._make_ready(name)
+                self._relieve(name)
         self.plant.advance(until)
 
     def arrive(self, request: Request) -> None:
@@ -78,6 +99,30 @@ class Cluster:
         while self.replicas > count:
             self._remove()
 
+    def roll_out(self) -> None:
+        """Replace each replica that serves, a quarter of them at a time, as a Deployment does.
+
+        New ones start on top of the count; each that is ready lets an old one go.
+        """
+        self._old = self._serving[:]
+        at_once = min(math.ceil(_SURGE * self.replicas), len(self._old))
+        for _ in range(at_once - len(self._replacing)):
+            self._replace()
+
+    def _replace(self) -> None:
+        name = self._create()
+        self._replacing.append(name)
+        heappush(self._due, (self.plant.now + next(self._delays), name))
+
+    def _relieve(self, name: str) -> None:
+        """Let an old replica go for a new one that took its place, and start the next."""
+        if name not in self._replacing:
+            return
+        self._replacing.remove(name)
+        self._retire(_idlest(self._old))
+        if len(self._old) > len(self._replacing):
+            self._replace()
+
     def _start(self) -> None:
         name = self._create()
         self._starting[name] = self.plant.now + next(self._delays)
@@ -90,9 +135,15 @@ class Cluster:
             del self._starting[name]
             self.plant.pod_gone(name)
         else:
-            pod = min(reversed(self._serving), key=lambda each: len(each.in_service))
-            self._serving.remove(pod)
-            self.plant.pod_retired(pod.name)
+            self._retire(_idlest(self._serving))
+
+    def _retire(self, pod: Pod) -> None:
+        self._serving.remove(pod)
+        self.plant.pod_retired(pod.name)
+        if pod in self._old:
+            self._old.remove(pod)
+        while len(self._replacing) > len(self._old):  # nobody is left for the last of them
+            self.plant.pod_gone(self._replacing.pop())
 
     def _create(self) -> str:
         self._born += 1
@@ -103,3 +154,8 @@ class Cluster:
     def _make_ready(self, name: str) -> None:
         self.plant.pod_ready(name)
         self._serving.append(self.plant.pods[name])
+
+
+def _idlest(pods: list[Pod]) -> Pod:
+    """Find the least busy one, the newest of equals."""
+    return min(reversed(pods), key=lambda each: len(each.in_service))

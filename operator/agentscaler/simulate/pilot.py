@@ -95,6 +95,7 @@ class Pilot:
         current: int,
         ready: int,
         starting: int = 0,
+        rolling_out: bool = False,
     ) -> Decision:
         """Decide as the operator would in a pass at `now`.
 
@@ -104,12 +105,13 @@ class Pilot:
         calls that a provider of `limits` refuses; `rateLimitedRatio` is that of all of them. None,
         like a name left out, is what Prometheus has no series for; NaN, infinity and negatives are
         unknown too. Only what the policy reads is used. `current` are the replicas asked for,
-        `ready` those that serve, `starting` those that do not yet: at least the difference.
+        `ready` those that serve, `starting` those that do not yet: at least the difference. While
+        the target is `rolling_out` none is removed.
 
         Raise ValueError for an argument that makes no sense, a name that nobody knows, and a `now`
         before the last one.
         """
-        moment, replicas = self._moment(now), _replicas(current, ready, starting)
+        moment, replicas = self._moment(now), _replicas(current, ready, starting, rolling_out)
         self._check_names(readings)
         wants = self._wants
         signals = {
@@ -262,9 +264,10 @@ def _reading(name: str, given: Mapping[str, float | None], want: Want) -> Readin
     return answers.reading_of(float(value))
 
 
-def _replicas(current: int, ready: int, starting: int) -> Replicas:
+def _replicas(current: int, ready: int, starting: int, rolling_out: bool) -> Replicas:
     current, ready = _count("current", current), _count("ready", ready)
-    return Replicas(current, ready, max(_count("starting", starting), current - ready))
+    starting = max(_count("starting", starting), current - ready)
+    return Replicas(current, ready, starting, rolling_out)
 
 
 def _count(name: str, value: int) -> int:

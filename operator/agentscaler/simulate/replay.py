@@ -7,6 +7,7 @@ seen half that time later, as in a real cluster; within the gaps of the past not
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from math import inf
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -81,13 +82,19 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is the same for all who are compared: the wait, the polls, the provider, the chance."""
+    """What is the same for all who are compared: the wait, the polls, the provider, the chance.
+
+    `failing` is the share of starts that end in a crash; every `rollout_every` seconds a rollout
+    begins.
+    """
 
     wait_target: float = 5.0
     polling: float = 15.0
     seed: int = 1
     scrape_every: float = SCRAPE_EVERY
     provider: Provider = UNLIMITED
+    failing: float = 0.0
+    rollout_every: float = inf
 
 
 class Replay:
@@ -99,12 +106,13 @@ class Replay:
         plant = Plant(
             past.slots, wait_target=terms.wait_target, provider=terms.provider, start=past.start
         )
-        delays = start_delays(chance("starts", terms.seed), median=past.start_up)
+        delays = start_delays(chance("starts", terms.seed), past.start_up, terms.failing)
         self._cluster = Cluster(plant, delays, ready=replicas)
         self._scraper = Scraper(self._cluster)
         self._requests = past.requests()
         self._next: Request | None = next(self._requests, None)
         self._moments: list[Moment] = []
+        self._rollout_at = past.start + terms.rollout_every
 
     def run(self, scaler: Scaler, tell: Callable[[float], None] = lambda _share: None) -> Outcome:
         """Go from start to end; `tell` hears now and then what share of the way is behind."""
@@ -144,6 +152,9 @@ class Replay:
 
     def _poll(self, scaler: Scaler, at: float) -> None:
         cluster, past = self._cluster, self._past
+        if at >= self._rollout_at:
+            self._rollout_at += self._terms.rollout_every
+            cluster.roll_out()
         known = {} if past.is_gap(at) else self._scraper.readings()
         seen = Sight(
             now=at,
@@ -151,6 +162,7 @@ class Replay:
             current=cluster.replicas,
             ready=cluster.ready,
             starting=cluster.starting,
+            rolling_out=cluster.is_rolling_out,
         )
         cluster.set_replicas(scaler.decide(seen))
         self._note(at)

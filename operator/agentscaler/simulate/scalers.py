@@ -28,6 +28,7 @@ class Sight:
     current: int
     ready: int
     starting: int
+    rolling_out: bool = False
 
 
 class Scaler(Protocol):
@@ -47,7 +48,12 @@ class Piloted:
     def decide(self, seen: Sight) -> int:
         """Decide as the operator would."""
         decision = self.pilot.decide(
-            seen.now, seen.readings, current=seen.current, ready=seen.ready, starting=seen.starting
+            seen.now,
+            seen.readings,
+            current=seen.current,
+            ready=seen.ready,
+            starting=seen.starting,
+            rolling_out=seen.rolling_out,
         )
         return decision.replicas
 

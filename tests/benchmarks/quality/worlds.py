@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from math import ceil
+from math import ceil, inf
 from random import Random
 from typing import Final
 
@@ -31,12 +31,20 @@ class World:
     lost: float = 0.0
     outages: int = 0
     most_calls: float | None = None
+    failing: float = 0.0
+    rollout_every: float = inf
     seed: int = 1
 
     def terms(self) -> Terms:
         """Give what the replay must know."""
         provider = Provider() if self.most_calls is None else Provider(self.most_calls)
-        return Terms(seed=self.seed, scrape_every=self.scrape_every, provider=provider)
+        return Terms(
+            seed=self.seed,
+            scrape_every=self.scrape_every,
+            provider=provider,
+            failing=self.failing,
+            rollout_every=self.rollout_every,
+        )
 
     def suits(self, past: Past) -> bool:
         """Tell whether a load says something here: long enough, and not hopeless."""
@@ -106,6 +114,8 @@ WORLDS: Final[Mapping[str, World]] = {
     "30 % noise": World(noise=0.3),
     "a tenth of the scrapes lost": World(lost=0.1),
     "two outages of an hour": World(outages=2),
+    "a fifth of the starts fail": World(failing=0.2),
+    "a rollout each six hours": World(rollout_every=6 * HOUR),
     "16 LLM calls at most": World(most_calls=16.0),
 }
 

@@ -55,6 +55,13 @@ def test_first_decision_removes_nothing_and_later_ones_do() -> None:
     assert flight.decide(15, IDLE, current=4, ready=4).replicas == 1
 
 
+def test_rollout_removes_nothing() -> None:
+    flight = Pilot(spec(demand={"scaleDown": {"cooldown": "0s", "maxStep": 10}}))
+    flight.decide(0, IDLE, current=4, ready=4)
+    assert flight.decide(15, IDLE, current=4, ready=4, rolling_out=True).replicas == 4
+    assert flight.decide(30, IDLE, current=4, ready=4).replicas == 1
+
+
 @pytest.mark.parametrize(
     "readings",
     [{}, dict.fromkeys(FULL, None), {**IDLE, "activeRequests": float("nan")}],

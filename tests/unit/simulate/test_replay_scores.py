@@ -113,6 +113,29 @@ def test_nothing_is_read_in_a_gap_but_what_was_recorded_elsewhere() -> None:
     assert all(seen.readings["gates.database"] == 0.5 for seen in listening.seen)
 
 
+def test_rollouts_begin_at_their_times_and_are_told() -> None:
+    listening = Listening()
+    outcome = Replay(load(0.2), Terms(rollout_every=1200), replicas=4).run(listening)
+    rolling = [seen.now - START for seen in listening.seen if seen.rolling_out]
+    assert (rolling[0] - 1200) <= 30
+    assert len([at for at in rolling if at < 2400]) < 40
+    assert any(at > 2400 for at in rolling)
+    assert {seen.current for seen in listening.seen} == {4}
+    assert outcome.replica_hours > 4 * 50 / 60  # the new ones start on top
+
+
+def test_starts_that_fail_take_longer() -> None:
+    class Growing:
+        def decide(self, seen: Sight) -> int:
+            return seen.current + 1
+
+    ready = [
+        Replay(load(0.1), Terms(failing=share), replicas=1).run(Growing()).moments[-1].ready
+        for share in (0.0, 0.5)
+    ]
+    assert ready[1] < ready[0]
+
+
 def test_recorded_replicas_are_run_again() -> None:
     scaler = Recorded(((START, 2), (START + 1800, 5)))
     counts = [scaler.decide(replace(sight(2), now=START + after)) for after in (0, 1799, 1800, 9e9)]
