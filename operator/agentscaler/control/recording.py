@@ -60,7 +60,9 @@ class Record:
         otherwise = outlines.speaks_otherwise(before, outline)
         entry.otherwise = entry.otherwise + 1 if otherwise else 0
         stale = status.is_stale(entry.key, entry.status.last_update_time, self._clock.now())
-        return stale or entry.otherwise >= _LASTING or outlines.is_material(before, outline)
+        if stale or entry.doubtful or entry.stored is not None:
+            return True
+        return entry.otherwise >= _LASTING or outlines.is_material(before, outline)
 
     async def write(
         self,
@@ -75,11 +77,14 @@ class Record:
         After a ConflictError the policy is known as it is now. Before a scaling it is written
         `always`: one that was left pending is on record already, and the policy may have changed.
         """
-        before = entry.status
-        if not always and status.says_the_same(before, following):
+        if entry.doubtful:
+            await self._read_again(entry)
+        before, stored = entry.status, entry.stored or entry.status
+        if always or not status.says_the_same(stored, following):
+            await self._patch(entry, status.patch(stored, following))
+        elif entry.stored is None:
             return
-        await self._patch(entry, status.patch(before, following))
-        entry.status = following
+        entry.status, entry.stored = following, None
         self._tell(entry, before, target)
 
     async def post_events(self) -> None:
@@ -139,6 +144,9 @@ class Record:
             outcome = "gone"
             self._drop(entry)
             raise
+        except BaseException:
+            entry.doubtful = True  # an answer that got lost does not tell that nothing was written
+            raise
         finally:
             self._telemetry.status_patches.labels(outcome=outcome).inc()
 
@@ -155,6 +163,7 @@ class Record:
             self._drop(entry)
         else:
             self._registry.note("MODIFIED", body)
+            entry.stored, entry.doubtful = status.parse_status(body.get("status")), False
 
     def _tell(self, entry: Entry, before: PolicyStatus, target: Reference | None) -> None:
         for scaling in history.novelties(before.history, entry.status.history):

@@ -39,6 +39,8 @@ class Entry:
     were chosen to go, and `woken` is when the gateway last asked for the first replica. `readings`
     are the newest that a pass saw, None while it looks for none; `bottleneck` was made of them.
     `otherwise` counts the decisions in a row whose reason is not the one on record.
+    After a write that is `doubtful`, for its answer was lost, `stored` is what was read back; None
+    while `status` is what is on record.
     """
 
     namespace: str
@@ -62,6 +64,8 @@ class Entry:
     readings: Readings | None = None
     bottleneck: BottleneckStatus | None = None
     otherwise: int = 0
+    stored: PolicyStatus | None = None
+    doubtful: bool = False
 
     @property
     def key(self) -> str:
@@ -75,7 +79,7 @@ class Entry:
 
     def recall(self, recorded: PolicyStatus) -> None:
         """Take up what is recorded: enough that cooldowns and counts outlive a restart."""
-        self.status = recorded
+        self.status, self.stored, self.doubtful = recorded, None, False
         self.memory = Memory(
             last_up=recorded.last_scale_up_time,
             last_down=recorded.last_scale_down_time,

@@ -1,0 +1,49 @@
+"""A status is written and its answer is lost: what is on record is looked up, not assumed."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.apiserver import Fault
+from tests.fakes.cluster import POLICY_STATUS
+from tests.fakes.leadership import Leader, leading
+
+
+@pytest.fixture
+async def leader(tmp_path: Path) -> AsyncIterator[Leader]:
+    async with leading(tmp_path) as made:
+        made.agent(active=2)
+        made.policy()
+        await made.run_pass()
+        yield made
+
+
+def held(leader: Leader, kind: str = "MetricsAvailable") -> str:
+    conditions: list[dict[str, Any]] = leader.status()["conditions"]
+    return next(each["status"] for each in conditions if each["type"] == kind)
+
+
+async def lose_the_answer(leader: Leader) -> None:
+    """Have a status written that tells of missing metrics, and its answer lost."""
+    leader.server.faults.append(Fault("patch", POLICY_STATUS, carried_out=True))
+    leader.gauges.is_down = True
+    await leader.run_pass(after=30)
+    assert held(leader) == "False"
+
+
+async def test_what_was_written_without_an_answer_does_not_stay(leader: Leader) -> None:
+    await lose_the_answer(leader)
+    leader.gauges.is_down = False
+    await leader.run_pass(after=30)
+    assert held(leader) == "True"
+
+
+async def test_once_it_is_known_again_nothing_more_is_read_or_written(leader: Leader) -> None:
+    await lose_the_answer(leader)
+    leader.gauges.is_down = False
+    await leader.run_pass(after=1)
+    before = len(leader.server.requests)
+    await leader.run_pass(after=1)
+    assert len(leader.server.requests) == before
