@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,9 +19,9 @@ async def leader(tmp_path: Path) -> AsyncIterator[Leader]:
         yield made
 
 
-def held(leader: Leader, kind: str = "MetricsAvailable") -> str:
-    conditions: list[dict[str, Any]] = leader.status()["conditions"]
-    return next(each["status"] for each in conditions if each["type"] == kind)
+def held(leader: Leader) -> str:
+    conditions: list[dict[str, str]] = leader.status()["conditions"]
+    return next(each["status"] for each in conditions if each["type"] == "MetricsAvailable")
 
 
 async def lose_the_answer(leader: Leader) -> None:
