@@ -15,7 +15,7 @@ from agentscaler.decide import engine
 from agentscaler.errors import LeadershipLostError
 from tests.fakes.apiserver import Fault
 from tests.fakes.cluster import POLICY_STATUS, SCALE
-from tests.fakes.connected import QUICK
+from tests.fakes.connected import PATIENT, QUICK
 from tests.fakes.leadership import Leader, leading
 
 ACT = ("patch", SCALE)
@@ -25,6 +25,12 @@ NAMES = ("a", "b", "c")
 @pytest.fixture
 async def leader(tmp_path: Path) -> AsyncIterator[Leader]:
     async with leading(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def patient(tmp_path: Path) -> AsyncIterator[Leader]:
+    async with leading(tmp_path, limits=PATIENT) as made:
         yield made
 
 
@@ -328,15 +334,15 @@ async def test_nothing_is_written_after_leadership_is_lost(
         assert leader.new_writes(before) == []
 
 
-async def test_load_does_not_wait_for_the_records_of_others(leader: Leader) -> None:
+async def test_load_does_not_wait_for_the_records_of_others(patient: Leader) -> None:
     crowd = [f"idle-{number}" for number in range(80)]
     for name in crowd:
-        leader.agent(name)
-        leader.policy(name)
-    busy(leader, "z")
-    await leader.run_pass()
-    assert leader.writes()[:3] == [("patch", POLICY_STATUS), ACT, ("patch", POLICY_STATUS)]
-    assert leader.server.count("patch", POLICY_STATUS) == len(crowd) + 2
+        patient.agent(name)
+        patient.policy(name)
+    busy(patient, "z")
+    await patient.run_pass()
+    assert patient.writes()[:3] == [("patch", POLICY_STATUS), ACT, ("patch", POLICY_STATUS)]
+    assert patient.server.count("patch", POLICY_STATUS) == len(crowd) + 2
 
 
 async def test_requests_to_the_api_server_are_counted(leader: Leader) -> None:
