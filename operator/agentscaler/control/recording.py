@@ -76,6 +76,7 @@ class Record:
 
         After a ConflictError the policy is known as it is now. Before a scaling it is written
         `always`: one that was left pending is on record already, and the policy may have changed.
+        After a write whose answer was lost, what is on record is read first.
         """
         if entry.doubtful:
             await self._read_again(entry)

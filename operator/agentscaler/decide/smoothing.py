@@ -60,14 +60,14 @@ def learned(policy: PolicySpec, seen: Snapshot, memory: Memory) -> Level | None:
     )
 
 
-def growth(seen: Snapshot, memory: Memory, polls: float) -> float | None:
-    """Give by how many slots the level drifts within so many polls; None where too few told.
+def growth(seen: Snapshot, memory: Memory, polls: float) -> float:
+    """Give by how many slots the level drifts within so many polls; 0 where too few told.
 
     It is a standard deviation: what drifts at random spreads with the root of the time.
     """
     known = memory.level
     if known is None or known.changes < _FEWEST:
-        return None
+        return 0.0
     return sqrt(_drift(known) * max(present(seen, memory), 1.0) * polls)
 
 

@@ -19,7 +19,7 @@ def room(policy: PolicySpec, demand: Demand, seen: Snapshot, memory: Memory) -> 
     if demand.spare is not None:
         return 0.0
     polls = 1 + (seen.lead or UNKNOWN_LEAD) / policy.polling_interval
-    return smoothing.growth(seen, memory, polls) or 0.0
+    return smoothing.growth(seen, memory, polls)
 
 
 def beyond(demand: Demand, needed: int) -> int:
