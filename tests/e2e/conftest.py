@@ -39,6 +39,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
         yield bed
 
 
+@pytest.fixture
+def own_cluster() -> Iterator[Bed]:
+    """Start a cluster for one test, which may install, upgrade and remove what it likes."""
+    if BedConfig().cluster != "local":
+        pytest.skip("on this cluster there is one release, that of all tests")
+    with Bed.up() as bed:
+        yield bed
+
+
 @pytest.fixture(scope="session")
 def installed(cluster: Bed) -> Iterator[Bed]:
     """Install the chart: with its pods where they are real, else with its CRD and rights alone."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agentscaler import conventions
-from tests.bed import Bed, BedConfig
+from tests.bed import Bed
 from tests.bed.fleet import Fleet
 from tests.bed.processes import wait_until
 from tests.e2e.conftest import CHART
@@ -26,12 +26,10 @@ CRD = f"{conventions.PLURAL}.{conventions.GROUP}"
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
+def world(own_cluster: Bed) -> Iterator[World]:
     """Have a cluster in which nothing was ever installed."""
-    if BedConfig().cluster != "local":
-        pytest.skip("on this cluster the release is that of all tests")
-    with Bed.up() as bed, Fleet.up(bed) as fleet:
-        yield World(bed, fleet)
+    with Fleet.up(own_cluster) as fleet:
+        yield World(own_cluster, fleet)
 
 
 def release(world: World, verb: str, *options: str) -> str:

@@ -3,12 +3,11 @@
 import os
 import shlex
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.bed import Bed, BedConfig, builds
+from tests.bed import Bed, builds
 from tests.bed.companion import Companion
 from tests.bed.ports import LOOPBACK
 from tests.e2e.manual import Command, Reader, begins_alike, commands
@@ -37,14 +36,6 @@ LAST = "kubectl delete crd "
 OPERATOR = "agentscaler run --kubeconfig "
 
 
-@pytest.fixture
-def bed() -> Iterator[Bed]:
-    if BedConfig().cluster != "local":
-        pytest.skip("the release is the reader's own: it takes a cluster that has none")
-    with Bed.up() as made:
-        yield made
-
-
 def to_type() -> list[Command]:
     """Give the commands of the page, what destroys at the end."""
     every = [each for each in commands(PAGE) if each.line not in NAMED | ELSEWHERE]
@@ -69,21 +60,21 @@ def operator(bed: Bed, line: str, reader: Reader) -> Companion:
 
 
 @pytest.mark.timeout(400)
-def test_each_command_of_the_page_does_what_the_page_shows(bed: Bed) -> None:
+def test_each_command_of_the_page_does_what_the_page_shows(own_cluster: Bed) -> None:
     own = {
-        "~/.kube/config": str(bed.kubeconfig),
-        "http://127.0.0.1:9090": bed.prometheus_url,
+        "~/.kube/config": str(own_cluster.kubeconfig),
+        "http://127.0.0.1:9090": own_cluster.prometheus_url,
         " NAME": " research-agent",
         " FILE": " examples/quickstart/policy.yaml",
     }
-    bed.kubectl("create", "namespace", "agents")
-    bed.kubectl("config", "set-context", "--current", "--namespace=agents")
+    own_cluster.kubectl("create", "namespace", "agents")
+    own_cluster.kubectl("config", "set-context", "--current", "--namespace=agents")
     install, *rest = to_type()
     run = next(each for each in rest if each.line.startswith(OPERATOR))
     rest.remove(run)
-    Reader(ROOT, environment(bed), own).type(install)
-    with operator(bed, run.line, Reader(ROOT, {}, own)) as running:
-        reader = Reader(ROOT, environment(bed), {**own, "127.0.0.1:8080": running.address})
+    Reader(ROOT, environment(own_cluster), own).type(install)
+    with operator(own_cluster, run.line, Reader(ROOT, {}, own)) as running:
+        reader = Reader(ROOT, environment(own_cluster), {**own, "127.0.0.1:8080": running.address})
         for command in rest:
             printed = reader.type(command)
             assert begins_alike(command.shown, printed), (command, printed)

@@ -3,12 +3,11 @@
 On a cluster of its own, for the release is another than that of all tests.
 """
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 
-from tests.bed import Bed, BedConfig
+from tests.bed import Bed
 from tests.bed.fleet import Fleet
 from tests.bed.processes import wait_until
 from tests.e2e.conftest import CHART
@@ -19,14 +18,6 @@ from tests.e2e.worlds import SYSTEM_NAMESPACE, World
 pytestmark = pytest.mark.e2e
 
 EAGER = {"scaleUp": {"maxStep": 20}, "scaleDown": {"maxStep": 20, "cooldown": "3s"}}
-
-
-@pytest.fixture
-def bed() -> Iterator[Bed]:
-    if BedConfig().cluster != "local":
-        pytest.skip("on this cluster the release is that of all tests")
-    with Bed.up() as made:
-        yield made
 
 
 def release(bed: Bed, verb: str, shards: int) -> None:
@@ -44,16 +35,16 @@ def led(operator: Operator, count: int = 2) -> list[int]:
 
 
 @pytest.mark.timeout(600)
-def test_shards_act_at_once_and_are_taken_over_and_divided_anew(bed: Bed) -> None:
-    release(bed, "install", shards=2)
-    with Fleet.up(bed) as fleet, ExitStack() as running:
-        worlds = [World(bed, fleet, name) for name in homes(2)]
+def test_shards_act_at_once_and_are_taken_over_and_divided_anew(own_cluster: Bed) -> None:
+    release(own_cluster, "install", shards=2)
+    with Fleet.up(own_cluster) as fleet, ExitStack() as running:
+        worlds = [World(own_cluster, fleet, name) for name in homes(2)]
         for world in worlds:
             world.agent()
             world.pin(queue=4, active=0)
             world.policy(demand=EAGER, maxReplicas=40)
         three = [
-            running.enter_context(Operator(bed, f"shard{number}", "--shards=2"))
+            running.enter_context(Operator(own_cluster, f"shard{number}", "--shards=2"))
             for number in range(3)
         ]
         wait_until(
@@ -72,8 +63,8 @@ def test_shards_act_at_once_and_are_taken_over_and_divided_anew(bed: Bed) -> Non
         wait_until(lambda: led(spare) == [0], within=25, what="the takeover")
         grow(worlds[0])
 
-        release(bed, "upgrade", shards=1)
-        alone = running.enter_context(Operator(bed, "alone"))
+        release(own_cluster, "upgrade", shards=1)
+        alone = running.enter_context(Operator(own_cluster, "alone"))
         second = next(each for each in three if each not in {first, spare})
         spare.terminate()
         grow(worlds[1])
