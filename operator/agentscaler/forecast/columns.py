@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float32]
+Halves: TypeAlias = NDArray[np.float16]
 Doubles: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
 
 NAN: Final = np.float32("nan")
+_MOST_PACKED: Final = np.float32(4e9)
 
 
 def zeros(*shape: int) -> Floats:
@@ -27,6 +29,16 @@ def zeros(*shape: int) -> Floats:
 def unknown(*shape: int) -> Floats:
     """Give columns that begin without a value."""
     return np.full(shape, NAN, np.float32)
+
+
+def packed(loads: Floats) -> Halves:
+    """Keep loads in half of the memory, each to a thousandth: as square roots they reach 4e9."""
+    return np.sqrt(np.minimum(loads, _MOST_PACKED)).astype(np.float16)
+
+
+def unpacked(kept: Halves) -> Floats:
+    """Give the loads that were packed."""
+    return np.square(kept.astype(np.float32))
 
 
 def ratio(amounts: Floats, parts: Floats) -> Floats:

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from agentscaler.forecast import columns
-from agentscaler.forecast.columns import Doubles, Floats, Ints
+from agentscaler.forecast.columns import Doubles, Floats, Halves, Ints
 
 AHEAD: Final = np.array([1, 5, 15, 30, 60])
 STRIDES: Final = np.array([1, 1, 1, 2, 4])
@@ -34,21 +34,22 @@ def per_horizon(values: Doubles) -> Floats:
 class Waiting:
     """Forecasts of each expert and their scale, until their time comes."""
 
-    forecasts: Floats
+    forecasts: Halves
 
     @classmethod
     def blank(cls, experts: int, rows: int) -> "Waiting":
         """Give rows for which nothing was forecast."""
-        return cls(forecasts=columns.unknown(int(_PLACES.sum()), experts, rows))
+        nothing = columns.unknown(int(_PLACES.sum()), experts, rows)
+        return cls(forecasts=columns.packed(nothing))
 
     def ripe(self, bucket: int) -> Floats:
         """Tell what was forecast for a bucket by the horizons due."""
-        return self.forecasts[self._places(bucket)]
+        return columns.unpacked(self.forecasts[self._places(bucket)])
 
     def put_in(self, bucket: int, fresh: Floats) -> None:
         """Let the forecasts made at a bucket wait."""
         places = self._places(bucket)
-        self.forecasts[places] = fresh[: len(places)]
+        self.forecasts[places] = columns.packed(fresh[: len(places)])
 
     @staticmethod
     def _places(bucket: int) -> Ints:

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from agentscaler.forecast import columns
-from agentscaler.forecast.columns import Floats, Ints, ratio
+from agentscaler.forecast.columns import Floats, Halves, Ints, ratio
 from agentscaler.forecast.levels import SPANS, decays
 
 SEASONS: Final = 7
@@ -61,7 +61,7 @@ class Slots:
 class Shapes:
     """The ring of smoothed slots; and per earlier season, how it compares with the present one."""
 
-    slots: Floats
+    slots: Halves
     raw: Floats
     total: Floats
     count: Floats
@@ -74,7 +74,7 @@ class Shapes:
     def blank(cls, places: Slots, rows: int) -> "Shapes":
         """Give rows that have seen nothing."""
         return cls(
-            slots=columns.unknown(places.ring, rows),
+            slots=columns.packed(columns.unknown(places.ring, rows)),
             raw=columns.unknown(2 * places.smoothed + 1, rows),
             total=columns.zeros(rows),
             count=columns.zeros(rows),
@@ -95,7 +95,8 @@ class Shapes:
         width = len(self.raw)
         self.raw[slot % width] = ratio(self.total, self.count)
         self.total[:] = self.count[:] = 0
-        self.slots[(slot - places.smoothed) % places.ring] = columns.mean(self.raw, axis=0)
+        smoothed = columns.mean(self.raw, axis=0)
+        self.slots[(slot - places.smoothed) % places.ring] = columns.packed(smoothed)
 
     def compare(self, places: Slots, bucket: int, loads: Floats) -> None:
         """Hold the loads of a bucket against those of the same time in earlier seasons."""
@@ -123,12 +124,15 @@ class Shapes:
 
     def time_of_day(self, places: Slots, buckets: Ints) -> Floats:
         """Average the time around the same hour of the season before, for buckets to come."""
-        return columns.mean(self.slots[places.same_time(buckets)], axis=1)
+        return columns.mean(self._at(places.same_time(buckets)), axis=1)
 
     def _before(self, places: Slots, buckets: Ints) -> Floats:
         slot, way = places.before(buckets)
-        here, beyond = self.slots[slot], self.slots[(slot + 1) % places.ring]
+        here, beyond = self._at(slot), self._at((slot + 1) % places.ring)
         return here + way * (beyond - here)
+
+    def _at(self, slots: Ints) -> Floats:
+        return columns.unpacked(self.slots[slots])
 
     def _growth(self) -> Floats:
         """Tell how many times the load of each earlier season the present one is."""

@@ -109,7 +109,7 @@ def test_rows_of_several_rhythms_and_methods_live_side_by_side() -> None:
     bank.backfill(rows[:1], times, [np.full(300, 1.0)], now=MIDNIGHT)
     bank.backfill(rows, times, np.array([[7.0], [8.0], [9.0]]) * np.ones(300), now=MIDNIGHT)
     told = [bank.outlook(row, MIDNIGHT, 2 * SECOND) for row in rows]
-    assert [outlook.expected for outlook in told] == pytest.approx([7.0, 8.0, 9.0])
+    assert [outlook.expected for outlook in told] == pytest.approx([7.0, 8.0, 9.0], rel=1e-3)
     assert [outlook.method for outlook in told] == ["Mixture", "Mixture", "TimeOfDay"]
 
 
@@ -155,7 +155,7 @@ def test_row_stays_small(season: timedelta) -> None:
     rhythm = Rhythm.of(season, SECOND)
     parts = [*Mixture(rhythm, np.full(1, 0.9)).parts, TimeOfDay(rhythm, np.full(1, 0.9)).state]
     sizes = [columns.size_bytes(part) for part in parts]
-    assert sum(sizes[:-1]) < 8 * 1024
+    assert sum(sizes[:-1]) < 5 * 1024
     assert sizes[-1] < 8 * 1024
 
 
