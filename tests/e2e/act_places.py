@@ -50,9 +50,10 @@ class Place:
         """Set the count as the operator does: again from the start if somebody came between."""
         async with asyncio.timeout(10):
             while True:
-                seen = await read_scale(self.api, REFS[kind], self.namespace)
+                ref, namespace = REFS[kind], self.namespace
+                version = (await read_scale(self.api, ref, namespace)).resource_version
                 with contextlib.suppress(ConflictError):
-                    await patch_replicas(self.api, seen, replicas)
+                    await patch_replicas(self.api, ref, namespace, replicas, version=version)
                     return
 
 

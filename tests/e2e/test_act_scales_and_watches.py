@@ -63,7 +63,7 @@ async def test_scale_that_changed_since_it_was_read_is_left_alone(place: Place) 
     seen = await read_scale(place.api, AGENT, place.namespace)
     place.kubectl("scale", "deployment/agent", "--replicas=4")
     with pytest.raises(ConflictError, match="the object has been modified"):
-        await patch_replicas(place.api, seen, 2)
+        await patch_replicas(place.api, AGENT, place.namespace, 2, version=seen.resource_version)
     assert (await read_scale(place.api, AGENT, place.namespace)).replicas == 4
 
 

@@ -47,7 +47,7 @@ async def test_scale_is_read_and_set(pair: Pair) -> None:
         "app=agent",
         "uid-agent",
     )
-    after = await patch_replicas(api, seen, 5)
+    after = await patch_replicas(api, AGENT, "agents", 5, version=seen.resource_version)
     assert after.replicas == 5
     assert after.resource_version != seen.resource_version
     assert server.objects.get("deployments", "agents", "agent")["spec"]["replicas"] == 5
@@ -58,7 +58,7 @@ async def test_scale_of_a_kind_with_its_own_words_is_set(pair: Pair) -> None:
     server.objects.put("fleets", named("agent", spec={"size": 0}))
     seen = await read_scale(api, FLEET, "agents")
     assert (seen.replicas, seen.running) == (0, 0)
-    await patch_replicas(api, seen, 3)
+    await patch_replicas(api, FLEET, "agents", 3, version=seen.resource_version)
     assert server.objects.get("fleets", "agents", "agent")["spec"] == {"size": 3}
 
 
@@ -68,7 +68,7 @@ async def test_scale_that_changed_since_it_was_read_is_left_alone(pair: Pair) ->
     seen = await read_scale(api, AGENT, "agents")
     server.objects.put("deployments", named("agent", spec={"replicas": 7}))
     with pytest.raises(ConflictError, match="has been modified"):
-        await patch_replicas(api, seen, 3)
+        await patch_replicas(api, AGENT, "agents", 3, version=seen.resource_version)
     assert server.objects.get("deployments", "agents", "agent")["spec"]["replicas"] == 7
 
 

@@ -105,7 +105,7 @@ async def test_what_was_begun_is_ended_before_the_stop(scene: Scene) -> None:
     scene.policy()
     running = scene.start()
     scene.server.on_request = lambda verb, what: (
-        running.operator.stop() if (verb, what) == ("get", SCALE) else None
+        running.operator.stop() if (verb, what) == ("patch", SCALE) else None
     )
     await running.task
     assert has_scaled(scene)

@@ -37,9 +37,7 @@ async def hold_up(scene: Scene, fault: Fault) -> None:
     await until(lambda: scene.server.count(fault.verb, fault.what) > before)
 
 
-@pytest.mark.parametrize(
-    ("verb", "what"), [ACT, ("get", SCALE), ("patch", POLICY_STATUS)], ids=["act", "read", "record"]
-)
+@pytest.mark.parametrize(("verb", "what"), [ACT, ("patch", POLICY_STATUS)], ids=["act", "record"])
 async def test_late_answer_for_one_policy_holds_up_no_other(
     scene: Scene, verb: str, what: str
 ) -> None:

@@ -151,7 +151,7 @@ class _ScaledReader:
             return before
         place = self._resource.at(metadata["namespace"], metadata["name"], "scale")
         try:
-            seen = scale.read(place, await self._api.get(place), plain=False)
+            seen = scale.read(await self._api.get(place))
         except NotFoundError:
             return None  # deleted since; its event is on the way
         # One object that was ever scaled shows where all of its kind keep their counts.

@@ -20,7 +20,7 @@ from agentscaler.control import draining, proceeding, scaling
 from agentscaler.control.draining import Drains
 from agentscaler.control.forecasts import Forecasts
 from agentscaler.control.keyring import Keyring
-from agentscaler.control.proceeding import Line, Works
+from agentscaler.control.proceeding import Line, Work, Works
 from agentscaler.control.recording import Record
 from agentscaler.control.registry import Entry, target_of
 from agentscaler.control.standing import Judge, Unknown, Workable, reference_of
@@ -205,14 +205,16 @@ class Cycle:
 
     async def _shrink(
         self, looked: _Looked, reading: "asyncio.Future[Mapping[str, PodReadings]]"
-    ) -> None:
+    ) -> Work | None:
         readings, policy = await reading, looked.workable.policy
         pods = await self._parts.drains.look(policy, looked.workable.target, readings[policy.key])
         if looked.entry.policy is not policy:
-            return  # its spec changed meanwhile: it is looked at anew, soon
+            return None  # its spec changed meanwhile: it is looked at anew, soon
         snapshot = replace(looked.snapshot, pods=pods)
         decision = engine.decide(policy.spec, snapshot, looked.entry.memory)
-        await self._execute(self._plan(replace(looked, snapshot=snapshot, decision=decision)))
+        return await self._execute(
+            self._plan(replace(looked, snapshot=snapshot, decision=decision))
+        )
 
     def _judge(self, entry: Entry, now: datetime) -> Plan | Workable | None:
         standing = self._parts.judge.judge(entry, now)
@@ -295,10 +297,10 @@ class Cycle:
         entry.memory = decision.memory
         return plan
 
-    async def _execute(self, plan: Plan) -> None:
-        """Record, then act, then record what came of it."""
+    async def _execute(self, plan: Plan) -> Work | None:
+        """Record, then act; give what came of it, to be recorded when nobody grows."""
         if plan.is_outdated:
-            return
+            return None
         entry, workable, decision = plan.entry, plan.workable, plan.decision
         recommended, target = entry.status.desired_replicas, _reference(workable)
         if plan.compose is not None:
@@ -308,24 +310,27 @@ class Cycle:
         elif entry.draining and not plan.keeps:
             await self._parts.drains.release(entry)
         if workable is None or decision is None or decision.direction is Direction.NONE:
-            return
+            return None
         if plan.scales:
-            await self._act(entry, workable, decision, plan.retreat)
-        elif decision.replicas != recommended:
+            return await self._act(entry, workable, decision, plan.retreat)
+        if decision.replicas != recommended:
             # A new recommendation starts the clocks, as if it were followed.
             entry.memory = carried_out(decision)
+        return None
 
     async def _act(
         self, entry: Entry, workable: Workable, decision: Decision, retreat: Retreat | None
-    ) -> None:
+    ) -> Work | None:
         parts, target = self._parts, _reference(workable)
         event = history.attempt(entry.status.history, decision)
         if event is None:
-            return
+            return None
         try:
             if retreat is not None:
                 await parts.drains.stamp(entry.namespace, retreat)
-            await scaling.carry_out(parts.api, workable.policy, decision)
+            await scaling.carry_out(
+                parts.api, workable.policy, decision, workable.target.resource_version
+            )
         except ConflictError:
             raise
         except ClusterError as exc:
@@ -333,14 +338,13 @@ class Cycle:
                 raise  # it stays pending: the next pass sees what came of it
             failed = composing.ended(entry.status, event, Outcome.FAILED, failure=str(exc))
             parts.record.note(entry, outlines.of(failed))
-            await parts.record.write(entry, failed, target)
-            return
+            return partial(parts.record.write, entry, failed, target)
         entry.draining = tuple(pod.name for pod in retreat.waiting) if retreat else entry.draining
         if entry.target in {None, target_of(workable.policy)}:
             _remember(entry, workable, decision, parts.clock.now())
         applied = composing.ended(entry.status, event, Outcome.APPLIED)
         parts.record.note(entry, outlines.of(applied))
-        await parts.record.write(entry, applied, target)
+        return partial(parts.record.write, entry, applied, target)
 
 
 def _remember(entry: Entry, workable: Workable, decision: Decision, now: datetime) -> None:

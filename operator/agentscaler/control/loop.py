@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -13,7 +14,7 @@ from agentscaler.clock import Clock
 from agentscaler.control.cycle import Cycle
 from agentscaler.control.draining import Drains
 from agentscaler.control.forecasts import Forecasts
-from agentscaler.control.proceeding import Works
+from agentscaler.control.proceeding import Line, Works
 from agentscaler.control.recording import Record
 from agentscaler.control.registry import Entry, Registry
 from agentscaler.control.schedule import Schedule
@@ -27,6 +28,8 @@ _GATHER_SECONDS: Final = 0.2
 _AGAIN_SECONDS: Final = 0.5
 # How long a pass may go on once it is time to stop: the standby is to lead within two seconds.
 _LAST_SECONDS: Final = 1.0
+# How long a pass may wait for what is being told of its policies.
+_MOMENT_SECONDS: Final = 0.2
 _UNREADABLE: Final = timedelta(seconds=15)
 # With nothing to do, the loop turns so often to show that it is alive.
 _LONGEST_SECONDS: Final = 1.0
@@ -117,6 +120,7 @@ class Loop:
                 self._telemetry.loop_lag.set(max(0.0, late))
                 if due:
                     rounds.works.withdraw(due)
+                    due += await self._take_released(rounds.works, now)
                     self._resting.clear()
                     await self._pass(rounds, due, now)
                     self._resting.set()
@@ -125,6 +129,18 @@ class Loop:
             await rounds.works.ended()
         finally:
             await rounds.works.cancel()
+
+    async def _take_released(self, works: Works, now: float) -> list[str]:
+        """Take those that were due as well, once what is being told of them is told.
+
+        A pass of their own would ask Prometheus as much as that of all.
+        """
+        if not self._schedule.holds_due(now):
+            return []
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_MOMENT_SECONDS):
+                await works.ended(Line.STATUS)
+        return self._schedule.take_due(now)
 
     async def _pass(self, rounds: "Rounds", due: list[str], began: float) -> None:
         """Decide for all that are due; what follows from it is done beside the next passes."""

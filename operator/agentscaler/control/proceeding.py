@@ -20,7 +20,8 @@ _LOG: Final = logs.logger("agentscaler.cycle")
 
 _T = TypeVar("_T")
 
-Work: TypeAlias = Callable[[], Coroutine[None, None, None]]
+Work: TypeAlias = Callable[[], Coroutine[None, None, "Work | None"]]
+"""What is done for a policy; it may give what is left to be told of it."""
 
 
 class Line(Enum):
@@ -33,6 +34,8 @@ class Line(Enum):
 
 # Each line has places of its own, so that growth finds one whatever else waits.
 _MOST: Final = {Line.GROWTH: 16, Line.RETREAT: 8, Line.STATUS: 16}
+# Statuses get no more while something grows: they make the API server slow for it.
+_BESIDE_GROWTH: Final = 2
 PLACES: Final = sum(_MOST.values()) + 8
 """Requests at once that one connection has to serve: those of all lines, Events, lists."""
 
@@ -50,7 +53,7 @@ class Works:
         self._hold = hold
         self._release = release
         self._waiting: dict[Line, dict[str, tuple[Entry, Work]]] = {line: {} for line in Line}
-        self._running: dict[Line, set[asyncio.Task[None]]] = {line: set() for line in Line}
+        self._running: dict[Line, set[asyncio.Task[Work | None]]] = {line: set() for line in Line}
         self._lost: LeadershipLostError | None = None
 
     def begin(self, line: Line, entry: Entry, work: Work) -> None:
@@ -86,19 +89,27 @@ class Works:
 
     def _go_on(self, line: Line) -> None:
         waiting, running = self._waiting[line], self._running[line]
-        while waiting and len(running) < _MOST[line]:
+        while waiting and len(running) < self._places(line):
             entry, work = waiting.pop(next(iter(waiting)))
             self._hold(entry)
             task = asyncio.create_task(work())
             running.add(task)
             task.add_done_callback(partial(self._end, line, entry))
 
-    def _end(self, line: Line, entry: Entry, task: "asyncio.Task[None]") -> None:
+    def _places(self, line: Line) -> int:
+        if line is Line.STATUS and (self._running[Line.GROWTH] or self._waiting[Line.GROWTH]):
+            return _BESIDE_GROWTH
+        return _MOST[line]
+
+    def _end(self, line: Line, entry: Entry, task: "asyncio.Task[Work | None]") -> None:
         self._running[line].remove(task)
         self._release(entry, self._is_wanted_again(entry, task))
+        if not task.cancelled() and task.exception() is None and (left := task.result()):
+            self._waiting[Line.STATUS][entry.key] = entry, left
         self._go_on(line)
+        self._go_on(Line.STATUS)
 
-    def _is_wanted_again(self, entry: Entry, task: "asyncio.Task[None]") -> bool:
+    def _is_wanted_again(self, entry: Entry, task: "asyncio.Task[Work | None]") -> bool:
         error = None if task.cancelled() else task.exception()
         if isinstance(error, ConflictError):
             _LOG.info("looked at again", policy=entry.key, why=str(error))

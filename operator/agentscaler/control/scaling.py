@@ -6,29 +6,31 @@ from agentscaler.api.policy import Policy
 from agentscaler.decide.decision import Decision
 from agentscaler.errors import ClusterError, ConflictError, ForbiddenError, NotFoundError
 
-_TRIES = 3
+_TRIES = 4
 
 
-async def carry_out(api: Api, policy: Policy, decision: Decision) -> None:
+async def carry_out(api: Api, policy: Policy, decision: Decision, seen: str) -> None:
     """Set the decided count; raise ConflictError if the count is not the one decided from.
 
-    Controllers write an object's status at any time, which makes a new version of it. Such a
-    change leaves the count alone, so the object is read again and the patch repeated.
+    `seen` is the version of the target that was decided on. Controllers write an object's status
+    at any time, which makes a new version of it. Such a change leaves the count alone, so the
+    object is read and the patch repeated.
     """
-    ref = policy.spec.scale_target_ref
+    ref, version = policy.spec.scale_target_ref, seen
     for tries_left in reversed(range(_TRIES)):
-        scale = await read_scale(api, ref, policy.namespace)
-        if scale.replicas != decision.current:
-            raise ConflictError(
-                f"somebody set {ref.kind}/{ref.name} to {scale.replicas} replicas meanwhile"
-            )
         try:
-            await patch_replicas(api, scale, decision.replicas)
+            await patch_replicas(api, ref, policy.namespace, decision.replicas, version=version)
         except ConflictError:
             if not tries_left:
                 raise
         else:
             return
+        scale = await read_scale(api, ref, policy.namespace)
+        if scale.replicas != decision.current:
+            raise ConflictError(
+                f"somebody set {ref.kind}/{ref.name} to {scale.replicas} replicas meanwhile"
+            )
+        version = scale.resource_version
 
 
 async def is_undone(api: Api, policy: Policy, decision: Decision) -> bool:

@@ -7,7 +7,7 @@ A policy for which something is being done is held, and not taken until it is re
 
 import heapq
 from collections.abc import Iterable
-from math import floor
+from math import floor, inf
 
 
 class Schedule:
@@ -46,6 +46,10 @@ class Schedule:
     def hold(self, key: str) -> None:
         """Let a policy not be taken, whenever it is due."""
         self._held.add(key)
+
+    def holds_due(self, now: float) -> bool:
+        """Tell whether one that is held would be due."""
+        return any(self._due.get(key, inf) <= now for key in self._held)
 
     def release(self, key: str) -> None:
         """Let a policy be taken again when it is due, which may have been long ago."""

@@ -2,7 +2,6 @@ from typing import Any
 
 import pytest
 
-from agentscaler.act.places import Place
 from agentscaler.act.scale import Scale
 from agentscaler.act.workloads import (
     is_replacing,
@@ -16,8 +15,7 @@ ROLLING = {"type": "RollingUpdate"}
 
 
 def scale(replicas: int, running: int) -> Scale:
-    place = Place("/scale", "fleets/scale")
-    return Scale(place, "agent", replicas, running, "app=x", "u", "7", plain=False)
+    return Scale(replicas, running, "app=x", "u", "7")
 
 
 def body(spec: dict[str, Any], status: dict[str, Any], generation: int = 3) -> dict[str, Any]:

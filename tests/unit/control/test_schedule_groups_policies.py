@@ -75,3 +75,13 @@ def test_policy_that_is_held_is_not_taken_until_it_is_released() -> None:
     assert (schedule.take_due(100.0), schedule.next_due()) == ([], None)
     schedule.release("a")
     assert (schedule.take_due(100.0), schedule.take_due(100.0)) == (["a"], [])
+
+
+def test_held_policy_is_told_of_once_it_would_be_due() -> None:
+    schedule = Schedule(phase=0.0)
+    schedule.hold("a")
+    assert not schedule.holds_due(100.0)
+    schedule.at_once("a", 10.0)
+    assert (schedule.holds_due(9.0), schedule.holds_due(10.0)) == (False, True)
+    schedule.release("a")
+    assert not schedule.holds_due(10.0)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agentscaler.control.proceeding import Line, Works
+from agentscaler.control.proceeding import Line, Work, Works
 from agentscaler.control.registry import Entry
 from agentscaler.errors import ClusterError, ConflictError, LeadershipLostError
 
@@ -57,6 +57,58 @@ async def test_growth_begins_however_many_statuses_wait() -> None:
     bench.begin(Line.GROWTH, "busy")
     assert bench.held[-1] == "busy"
     await bench.end()
+
+
+async def test_few_statuses_are_written_while_something_grows_and_the_others_after_it() -> None:
+    bench, statuses = Bench(), [f"p{number}" for number in range(20)]
+    grown = asyncio.Event()
+
+    async def grow() -> None:
+        await grown.wait()
+
+    bench.works.begin(Line.GROWTH, entry("busy"), grow)
+    bench.begin(Line.STATUS, *statuses)
+    assert bench.held == ["busy", *statuses[:2]]
+    grown.set()
+    await bench.works.ended(Line.GROWTH)
+    assert bench.held == ["busy", *statuses[:16]]
+    await bench.end()
+    assert bench.held == ["busy", *statuses]
+
+
+async def test_what_is_left_to_be_told_waits_with_the_statuses() -> None:
+    bench, others = Bench(), [f"p{number}" for number in range(16)]
+
+    async def tell() -> None:
+        await bench.gate.wait()
+
+    async def grow() -> Work:
+        return tell
+
+    bench.begin(Line.STATUS, *others)
+    bench.works.begin(Line.GROWTH, entry("busy"), grow)
+    await bench.works.ended(Line.GROWTH)
+    assert (bench.held, bench.released) == ([*others, "busy"], [("busy", False)])
+    await bench.end()
+    assert (bench.held[-1], bench.released[-1]) == ("busy", ("busy", False))
+    assert len(bench.held) == len(bench.released) == 18
+
+
+async def test_what_is_left_to_be_told_can_be_withdrawn() -> None:
+    bench, names = Bench(), [f"p{number}" for number in range(16)]
+
+    async def grow() -> Work:
+        async def tell() -> None:
+            raise AssertionError("withdrawn")
+
+        return tell
+
+    bench.begin(Line.STATUS, *names)
+    bench.works.begin(Line.GROWTH, entry("busy"), grow)
+    await bench.works.ended(Line.GROWTH)
+    bench.works.withdraw(["agents/busy"])
+    await bench.end()
+    assert bench.held == [*names, "busy"]
 
 
 async def test_what_is_withdrawn_is_never_done_and_what_runs_goes_on() -> None:
