@@ -28,7 +28,9 @@ def programs(
     grpc, metrics, probe, secure, page = (ports.reserve() for _ in range(5))
     environment = {
         "KUBECONFIG": str(bed.kubeconfig),
-        "PODNAMESPACE": NAMESPACE,
+        "POD_NAMESPACE": NAMESPACE,
+        "KEDA_CLUSTER_OBJECT_NAMESPACE": NAMESPACE,
+        "WATCH_NAMESPACE": "",  # all
         "KEDA_SCALEDOBJECT_CTRL_MAX_RECONCILES": f"{workers}",
     }
     _register(bed, secure)
@@ -55,6 +57,7 @@ def programs(
             f"--metrics-service-address={LOOPBACK}:{grpc}",
             f"--cert-dir={_folder(folder, 'adapter', authority, asking)}",
             *(f"--tls-cert-file={serving.public}", f"--tls-private-key-file={serving.key}"),
+            f"--lister-kubeconfig={bed.kubeconfig}",
             f"--authentication-kubeconfig={bed.kubeconfig}",
             f"--authorization-kubeconfig={bed.kubeconfig}",
             "--zap-log-level=error",

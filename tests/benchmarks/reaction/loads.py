@@ -26,6 +26,8 @@ class Loads:
     def __init__(self, namespace: str, agents: Sequence[str]) -> None:
         self.namespace = namespace
         self._busy = dict.fromkeys(agents, FIRST_LOAD)
+        self._ended = dict.fromkeys(agents, 0.0)
+        self._seconds = 0.0
         self._labels = {name: _labels(namespace, name) for name in agents}
 
     def grow(self, agent: str) -> None:
@@ -35,9 +37,12 @@ class Loads:
     def page(self, number: int, seconds: float) -> str:
         """Write the page; `number` tells it from others, counters have run for `seconds`."""
         lines = [f"{PAGE} {number}"]
+        passed, self._seconds = seconds - self._seconds, seconds
         for agent, busy in self._busy.items():
-            ended = busy / SERVICE_SECONDS * seconds
-            lines += _agent(self._labels[agent], busy, ended)
+            # Work that grows ends sooner from now on, not in the past as well: a counter that
+            # jumps would be a flood of requests, to which more replicas are the right answer.
+            self._ended[agent] += busy / SERVICE_SECONDS * passed
+            lines += _agent(self._labels[agent], busy, self._ended[agent])
         return "\n".join(lines) + "\n"
 
 

@@ -22,6 +22,7 @@ from tests.benchmarks.reaction.steps import Steps, percentile
 
 # Steps a second, and for how many seconds, by the polling interval in seconds: some 200 steps.
 _PACE: Final = {15: (6, 40), 5: (10, 20), 1: (14, 15)}
+_ANSWER_SECONDS: Final = 6.0
 _PATIENCE_SECONDS: Final = 60.0
 _COLD_SECONDS: Final = 120.0
 _HELPED_SECONDS: Final = 240.0
@@ -86,8 +87,9 @@ async def _told(api: Api, place: Place) -> AsyncIterator[Document]:
 async def react(stage: Stage, agents: Sequence[str], interval: int) -> Reaction:
     """Raise step after step, and wait for the answers."""
     pace, seconds = _PACE.get(interval, (4, 60))
-    # No agent is stepped again before it had an interval and two seconds to answer.
-    rate = min(pace, len(agents) / (interval + 2))
+    # No agent is stepped again before it had the time to answer: its next look may come an interval
+    # after the scrape, and what it then asks for takes a while where many are stepped.
+    rate = min(pace, len(agents) / (interval + _ANSWER_SECONDS))
     stage.steps = steps = Steps()
     began = time.monotonic()
     for number, agent in zip(range(int(rate * seconds)), _shuffled(agents), strict=False):

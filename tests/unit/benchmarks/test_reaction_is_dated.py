@@ -80,3 +80,12 @@ def test_page_shows_the_load_that_grew_and_counters_that_run() -> None:
     assert page[0] == "bench_page 3"
     assert [line.rpartition(" ")[2] for line in busy] == ["18", f"{FIRST_LOAD}"]
     assert 'agent_requests_total{namespace="bench",agent="b",pod="b-0",outcome="ok"} 120.0' in page
+
+
+def test_requests_that_ended_are_no_more_for_a_load_that_grew_since() -> None:
+    loads = Loads("bench", ["a"])
+    loads.page(1, seconds=60)
+    loads.grow("a")
+    page = loads.page(2, seconds=62).splitlines()
+    ended = next(line for line in page if line.startswith("agent_requests_total"))
+    assert float(ended.rpartition(" ")[2]) == 60 * 12 / 6 + 2 * 18 / 6
