@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -16,7 +16,7 @@ from agentscaler.act.client import Api
 from agentscaler.api.policy import Mode, Policy
 from agentscaler.api.status import CandidateStatus, Outcome, PolicyStatus
 from agentscaler.clock import Clock
-from agentscaler.control import draining, proceeding, scaling
+from agentscaler.control import draining, order, proceeding, scaling
 from agentscaler.control.draining import Drains
 from agentscaler.control.forecasts import Forecasts
 from agentscaler.control.keyring import Keyring
@@ -41,7 +41,6 @@ from agentscaler.report.telemetry import Telemetry
 
 # In each pass the others wait so long at most for those that grow.
 _LEAD_SECONDS: Final = 1.0
-_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _LOG: Final = logs.logger("agentscaler.cycle")
 
 
@@ -127,7 +126,7 @@ class Cycle:
         now, parts = self._parts.clock.now(), self._parts
         halted, active = self._sort(due, now)
         seen = await self._observe([workable.policy for _, workable in active], now)
-        active.sort(key=lambda one: _rise(one[0], seen), reverse=True)
+        active.sort(key=lambda one: order.rise(one[0], seen), reverse=True)
         calm = await self._look_at_all(active, seen, now)
         for plan in halted:
             self._begin(plan)
@@ -171,7 +170,9 @@ class Cycle:
 
         The oldest first: where more turns in each pass than can be told, everybody has a turn.
         """
-        async for looked in proceeding.in_turns(sorted(calm, key=_told_at)):
+        async for looked in proceeding.in_turns(
+            sorted(calm, key=lambda looked: order.told_at(looked.entry))
+        ):
             # One whose spec changed meanwhile is looked at anew, soon.
             if looked.entry.policy is looked.workable.policy:
                 with proceeding.alone(looked.entry):
@@ -358,18 +359,6 @@ def _remember(entry: Entry, workable: Workable, decision: Decision, now: datetim
 def _scales(workable: Workable, decision: Decision) -> bool:
     """Tell whether a decision is another count, and is to be carried out."""
     return decision.direction is not Direction.NONE and workable.policy.spec.mode is Mode.AUTO
-
-
-def _told_at(looked: _Looked) -> datetime:
-    """Tell when the status was written, which may never have been."""
-    return looked.entry.status.last_update_time or _NEVER
-
-
-def _rise(entry: Entry, seen: Mapping[str, Readings]) -> float:
-    """Tell how many times its load of before a policy has now: who has most is decided first."""
-    before = None if entry.readings is None else work.load(entry.readings.signals)
-    now = work.load(seen[entry.key].signals) if entry.key in seen else None
-    return 1.0 if before is None or now is None else now / max(1.0, before)
 
 
 def _start_clock(entry: Entry, current: int) -> None:
