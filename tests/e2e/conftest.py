@@ -34,7 +34,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     try:
         bed = Bed.up(BedConfig(history=path))
     except UnavailableError as exc:
-        pytest.skip(str(exc))
+        pytest.skip(str(exc))  # it names what this machine lacks, such as a container engine
     with bed:
         yield bed
 
