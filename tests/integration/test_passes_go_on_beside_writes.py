@@ -2,20 +2,24 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from agentscaler.control import loop
+from agentscaler.control.proceeding import Line
 from tests.fakes.apiserver import Fault
 from tests.fakes.cluster import POLICY_STATUS, SCALE
 from tests.fakes.connected import QUICK, until
 from tests.fakes.faulty_prometheus import Request
 from tests.fakes.leadership import leading
-from tests.fakes.operated import Scene, staged
+from tests.fakes.operated import Running, Scene, staged
 
 ACT = ("patch", SCALE)
+RECORD = ("patch", POLICY_STATUS)
 LATE = 3.0  # seconds; the policies poll each second
 
 
@@ -37,7 +41,7 @@ async def hold_up(scene: Scene, fault: Fault) -> None:
     await until(lambda: scene.server.count(fault.verb, fault.what) > before)
 
 
-@pytest.mark.parametrize(("verb", "what"), [ACT, ("patch", POLICY_STATUS)], ids=["act", "record"])
+@pytest.mark.parametrize(("verb", "what"), [ACT, RECORD], ids=["act", "record"])
 async def test_late_answer_for_one_policy_holds_up_no_other(
     scene: Scene, verb: str, what: str
 ) -> None:
@@ -60,6 +64,71 @@ async def test_policy_is_left_out_while_its_scaling_is_under_way(scene: Scene) -
     await until(lambda: len(scene.history("slow")) == 2)
     assert scene.history("slow")[1]["outcome"] == "Applied"
     assert scene.history("slow")[0]["from"] == scene.history("slow")[1]["to"]
+
+
+async def test_policy_that_is_always_told_late_has_no_passes_of_its_own(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would ask Prometheus as much as the pass of all that are due together."""
+    monkeypatch.setattr(loop, "_LONGEST_SECONDS", 0.05)  # it turns, and has nothing to do
+    for name in ("slow", "quick"):
+        scene.agent(name, replicas=2)
+        scene.policy(name, minReplicas=2)
+    running = await scene.lead()
+    await until(
+        lambda: {scene.status(name).get("reason") for name in ("slow", "quick")} == {"AtMinimum"}
+    )
+
+    def tell_news(verb: str, what: str) -> None:
+        if (verb, what) == RECORD:
+            ready = 1 + scene.server.count(*RECORD) % 2
+            news = {"status": {"readyReplicas": ready}}
+            scene.server.objects.merge("deployments", ("agents", "slow"), news)
+
+    scene.server.faults.append(Fault(*RECORD, times=-1, delay_seconds=1.2))
+    scene.server.on_request = tell_news
+    tell_news(*RECORD)
+    told, passes, began = scene.server.count(*RECORD), passes_of(running), time.monotonic()
+    await asyncio.sleep(6)
+    rounds = time.monotonic() - began + 1
+    assert scene.server.count(*RECORD) - told > 1
+    assert passes_of(running) - passes <= rounds
+
+
+async def test_policy_that_is_busy_takes_part_once_the_metrics_are_there(tmp_path: Path) -> None:
+    async with leading(tmp_path) as leader:
+        for name in ("busy", "idle"):
+            leader.agent(name)
+            leader.policy(name)
+        await leader.run_pass()
+        leader.load("busy", queue=20)
+        ended, decided = asyncio.Event(), leader.telemetry.decisions._value
+        leader.works.begin(Line.STATUS, leader.entry("busy"), lambda: nothing_until(ended))
+        answer = leader.gauges.__call__
+
+        def answer_after_the_end(request: Request) -> None:
+            ended.set()
+            time.sleep(0.1)
+            answer(request)
+
+        before = decided.get()
+        await leader.cycle.run([leader.entry("idle")], [leader.entry("busy")])
+        assert decided.get() - before == 1  # the other is still busy
+        assert leader.replicas("busy") == 1
+        leader.metrics.respond = answer_after_the_end
+        await leader.cycle.run([leader.entry("idle")], [leader.entry("busy")])
+        await leader.works.ended()
+        assert decided.get() - before == 3
+        assert leader.replicas("busy") > 5
+
+
+def passes_of(running: Running) -> float:
+    passes = running.operator._telemetry.pass_duration
+    return next(each.value for each in passes._child_samples() if each.name == "_count")
+
+
+async def nothing_until(event: asyncio.Event) -> None:
+    await event.wait()
 
 
 async def test_policy_whose_status_waits_grows_all_the_same(scene: Scene) -> None:

@@ -118,17 +118,24 @@ class Cycle:
         self._parts = parts
         self._works = works
 
-    async def run(self, due: Sequence[Entry]) -> None:
+    async def run(self, due: Sequence[Entry], busy: Sequence[Entry] = ()) -> None:
         """Decide for these policies, for which nothing may be under way, and begin what follows.
 
-        What is to be written or done is not waited for: see `Works`.
+        Those that are `busy` take part if what is under way for them ends before the metrics are
+        there, and wait for the next round otherwise: passes of their own would ask Prometheus as
+        much as that of all. What is to be written or done is not waited for: see `Works`.
         """
         now, parts = self._parts.clock.now(), self._parts
         halted, active = self._sort(due, now)
-        seen = await self._observe([workable.policy for _, workable in active], now)
-        active.sort(key=lambda one: order.rise(one[0], seen), reverse=True)
+        asked = {entry.key: entry.policy for entry in busy if entry.policy}
+        seen = await self._observe([*(each.policy for _, each in active), *asked.values()], now)
+        free = [each for each in self._works.free(busy) if each.policy is asked.get(each.key)]
+        halted_late, active_late = self._sort(free, now)
+        active = sorted(
+            active + active_late, key=lambda one: order.rise(one[0], seen), reverse=True
+        )
         calm = await self._look_at_all(active, seen, now)
-        for plan in halted:
+        for plan in halted + halted_late:
             self._begin(plan)
         await self._begin_to_tell(calm)
         parts.telemetry.count_api_requests(parts.api.requests, parts.api.throttled_seconds)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -14,7 +13,7 @@ from agentscaler.clock import Clock
 from agentscaler.control.cycle import Cycle
 from agentscaler.control.draining import Drains
 from agentscaler.control.forecasts import Forecasts
-from agentscaler.control.proceeding import Line, Works
+from agentscaler.control.proceeding import Works
 from agentscaler.control.recording import Record
 from agentscaler.control.registry import Entry, Registry
 from agentscaler.control.schedule import Schedule
@@ -28,8 +27,6 @@ _GATHER_SECONDS: Final = 0.2
 _AGAIN_SECONDS: Final = 0.5
 # How long a pass may go on once it is time to stop: the standby is to lead within two seconds.
 _LAST_SECONDS: Final = 1.0
-# How long a pass may wait for what is being told of its policies.
-_MOMENT_SECONDS: Final = 0.2
 _UNREADABLE: Final = timedelta(seconds=15)
 # With nothing to do, the loop turns so often to show that it is alive.
 _LONGEST_SECONDS: Final = 1.0
@@ -119,10 +116,8 @@ class Loop:
                 self.turned_at = now
                 self._telemetry.loop_lag.set(max(0.0, late))
                 if due:
-                    rounds.works.withdraw(due)
-                    due += await self._take_released(rounds.works, now)
                     self._resting.clear()
-                    await self._pass(rounds, due, now)
+                    await self._pass(rounds, due, self._schedule.take_held(now), now)
                     self._resting.set()
                 rounds.works.check()
                 await self._pause(stop)
@@ -130,31 +125,29 @@ class Loop:
         finally:
             await rounds.works.cancel()
 
-    async def _take_released(self, works: Works, now: float) -> list[str]:
-        """Take those that were due as well, once what is being told of them is told.
-
-        A pass of their own would ask Prometheus as much as that of all.
-        """
-        if not self._schedule.holds_due(now):
-            return []
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_MOMENT_SECONDS):
-                await works.ended(Line.STATUS)
-        return self._schedule.take_due(now)
-
-    async def _pass(self, rounds: "Rounds", due: list[str], began: float) -> None:
+    async def _pass(self, rounds: "Rounds", due: list[str], busy: list[str], began: float) -> None:
         """Decide for all that are due; what follows from it is done beside the next passes."""
+        rounds.works.withdraw(due)
         await rounds.targets.follow(self._registry.kinds())
-        entries = [entry for key in due if (entry := self._registry.find(key))]
-        for key in set(due) - {entry.key for entry in entries}:
-            rounds.forget(key)
-        await rounds.cycle.run(entries)
+        entries, others = self._known(rounds, due), self._known(rounds, busy)
+        await rounds.cycle.run(entries, others)
         now = self._clock.monotonic()
         self._telemetry.pass_duration.observe(now - began)
-        for entry in entries:
+        for entry in entries + others:
             interval = entry.policy.spec.polling_interval if entry.policy else _UNREADABLE
             self._schedule.after(entry.key, interval.total_seconds(), now)
         self.first_pass_ended.set()
+
+    def _known(self, rounds: "Rounds", keys: list[str]) -> list[Entry]:
+        """Give the policies of these names; what is kept of those that are gone is dropped."""
+        entries = []
+        for key in keys:
+            entry = self._registry.find(key)
+            if entry is None:
+                rounds.forget(key)
+            else:
+                entries.append(entry)
+        return entries
 
     async def _pause(self, stop: asyncio.Event) -> None:
         """Wait until somebody is due, something changed, or it is time to stop."""

@@ -54,6 +54,7 @@ class Works:
         self._release = release
         self._waiting: dict[Line, dict[str, tuple[Entry, Work]]] = {line: {} for line in Line}
         self._running: dict[Line, set[asyncio.Task[Work | None]]] = {line: set() for line in Line}
+        self._busy: set[str] = set()
         self._lost: LeadershipLostError | None = None
 
     def begin(self, line: Line, entry: Entry, work: Work) -> None:
@@ -66,6 +67,12 @@ class Works:
         for key in keys:
             for waiting in self._waiting.values():
                 waiting.pop(key, None)
+
+    def free(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Give those for which nothing is under way; what still waits for them is withdrawn."""
+        free = [entry for entry in entries if entry.key not in self._busy]
+        self.withdraw(entry.key for entry in free)
+        return free
 
     async def ended(self, *lines: Line) -> None:
         """Wait until all is done, or all in these lines; raise LeadershipLostError."""
@@ -91,6 +98,7 @@ class Works:
         waiting, running = self._waiting[line], self._running[line]
         while waiting and len(running) < self._places(line):
             entry, work = waiting.pop(next(iter(waiting)))
+            self._busy.add(entry.key)
             self._hold(entry)
             task = asyncio.create_task(work())
             running.add(task)
@@ -103,6 +111,7 @@ class Works:
 
     def _end(self, line: Line, entry: Entry, task: "asyncio.Task[Work | None]") -> None:
         self._running[line].remove(task)
+        self._busy.remove(entry.key)
         self._release(entry, self._is_wanted_again(entry, task))
         if not task.cancelled() and task.exception() is None and (left := task.result()):
             self._waiting[Line.STATUS][entry.key] = entry, left

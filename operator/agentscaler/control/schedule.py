@@ -2,7 +2,8 @@
 
 One pass serves all that are due, because the metrics of a thousand policies cost one query. The
 start of the rounds is shifted at random for each process, so that operators do not ask in step.
-A policy for which something is being done is held, and not taken until it is released.
+A policy for which something is being done is held, and not taken until it is released; a round can
+take those that are held when it begins apart, for they may be free before it decides.
 """
 
 import heapq
@@ -18,9 +19,11 @@ class Schedule:
         self._due: dict[str, float] = {}
         self._heap: list[tuple[float, str]] = []
         self._held: set[str] = set()
+        self._wanted: set[str] = set()  # out of turn
 
     def at_once(self, key: str, now: float) -> None:
         """Make a policy due now, unless it is already overdue."""
+        self._wanted.add(key)
         self._set(key, min(now, self._due.get(key, now)))
 
     def after(self, key: str, interval: float, now: float) -> None:
@@ -32,6 +35,7 @@ class Schedule:
     def forget(self, key: str) -> None:
         """Drop a policy."""
         self._due.pop(key, None)
+        self._wanted.discard(key)
 
     def take_due(self, now: float) -> list[str]:
         """Give the policies that are due, which are scheduled no more until told so again."""
@@ -39,17 +43,23 @@ class Schedule:
         while self._heap and self._heap[0][0] <= now:
             at, key = heapq.heappop(self._heap)
             if self._is_meant(at, key):
-                del self._due[key]
+                self.forget(key)
                 due.append(key)
+        return due
+
+    def take_held(self, now: float) -> list[str]:
+        """Give the held policies whose round this is, which are scheduled no more then.
+
+        Those that are wanted out of turn stay due: they are taken as soon as they are released.
+        """
+        due = [key for key in self._held - self._wanted if self._due.get(key, inf) <= now]
+        for key in due:
+            self.forget(key)
         return due
 
     def hold(self, key: str) -> None:
         """Let a policy not be taken, whenever it is due."""
         self._held.add(key)
-
-    def holds_due(self, now: float) -> bool:
-        """Tell whether one that is held would be due."""
-        return any(self._due.get(key, inf) <= now for key in self._held)
 
     def release(self, key: str) -> None:
         """Let a policy be taken again when it is due, which may have been long ago."""

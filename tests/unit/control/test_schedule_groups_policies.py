@@ -77,11 +77,26 @@ def test_policy_that_is_held_is_not_taken_until_it_is_released() -> None:
     assert (schedule.take_due(100.0), schedule.take_due(100.0)) == (["a"], [])
 
 
-def test_held_policy_is_told_of_once_it_would_be_due() -> None:
+def test_held_policies_are_taken_apart_when_it_is_their_round() -> None:
     schedule = Schedule(phase=0.0)
-    schedule.hold("a")
-    assert not schedule.holds_due(100.0)
-    schedule.at_once("a", 10.0)
-    assert (schedule.holds_due(9.0), schedule.holds_due(10.0)) == (False, True)
+    for key in ("a", "b"):
+        schedule.hold(key)
+        schedule.after(key, 15.0, 1.0)
+    schedule.release("b")
+    assert (schedule.take_held(14.9), schedule.take_held(15.0)) == ([], ["a"])
+    assert schedule.take_held(15.0) == []
     schedule.release("a")
-    assert not schedule.holds_due(10.0)
+    assert schedule.take_due(100.0) == ["b"]  # the other waits until told so again
+
+
+def test_held_policy_that_is_wanted_out_of_turn_is_taken_as_soon_as_it_is_released() -> None:
+    schedule = Schedule(phase=0.0)
+    schedule.after("a", 15.0, 1.0)
+    schedule.hold("a")
+    schedule.at_once("a", 10.0)
+    assert schedule.take_held(15.0) == []
+    schedule.release("a")
+    assert (schedule.next_due(), schedule.take_due(15.0)) == (10.0, ["a"])
+    schedule.hold("a")
+    schedule.after("a", 15.0, 16.0)
+    assert schedule.take_held(30.0) == ["a"]  # what was wanted was done

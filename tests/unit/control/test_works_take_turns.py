@@ -119,6 +119,16 @@ async def test_what_is_withdrawn_is_never_done_and_what_runs_goes_on() -> None:
     assert bench.held == names[:16]
 
 
+async def test_policy_is_free_when_nothing_is_under_way_for_it() -> None:
+    bench, names = Bench(), [f"p{number}" for number in range(17)]
+    bench.begin(Line.STATUS, *names)
+    running, waiting = entry("p0"), entry("p16")
+    assert bench.works.free([running, waiting]) == [waiting]
+    await bench.end()
+    assert bench.held == names[:16]  # what waited for the free one was withdrawn
+    assert bench.works.free([running]) == [running]
+
+
 async def test_newer_work_takes_the_place_of_what_waits_for_the_same_policy() -> None:
     bench = Bench()
     bench.begin(Line.STATUS, *(f"p{number}" for number in range(16)), "late", "late")
