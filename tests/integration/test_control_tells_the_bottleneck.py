@@ -86,6 +86,35 @@ async def test_restart_keeps_the_verdict_and_tells_it_no_second_time(leader: Lea
     assert leader.new_writes(before) == [RECORD]
 
 
+async def test_lack_of_replicas_is_told_only_if_it_outlasts_a_look(leader: Leader) -> None:
+    leader.agent(replicas=2, queue=20, active=8)
+    leader.policy(maxReplicas=2)
+    for _ in range(2):
+        await leader.run_pass()
+    before = len(leader.writes())
+    await judge(leader, 0.0)
+    await leader.run_pass()
+    assert leader.new_writes(before) == []
+    await judge(leader, 0.0)
+    await leader.run_pass()
+    assert leader.status()["bottleneck"]["verdict"] == "Replicas"
+    leader.restart()
+    await leader.run_pass()
+    await judge(leader, 0.0)
+    await leader.run_pass()
+    assert leader.new_writes(before) == [RECORD]
+    leader.load(active=5)
+    for _ in range(2):
+        await leader.run_pass()
+        await judge(leader, 0.0)
+    assert "bottleneck" not in leader.status()
+    leader.load(queue=20, active=8)
+    await leader.run_pass()
+    await judge(leader, 0.0)  # the first look that finds it again
+    await leader.run_pass()
+    assert "bottleneck" not in leader.status()
+
+
 def unready_pods(leader: Leader, *conditions: dict[str, Any]) -> None:
     """Have one replica that is ready, and two pods in this condition."""
     counts = {"readyReplicas": 1, "updatedReplicas": 3}

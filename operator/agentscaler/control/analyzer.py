@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Final
 
 from agentscaler.api.policy import Policy
+from agentscaler.api.status import BottleneckStatus
 from agentscaler.clock import Clock
 from agentscaler.control import diagnosing
-from agentscaler.control.registry import Entry, Registry
+from agentscaler.control.registry import Entry, Registry, is_lack
 from agentscaler.decide.snapshot import Reading
 from agentscaler.errors import SourceError
 from agentscaler.observe import asks
@@ -91,4 +92,14 @@ class Analyzer:
             situation = replace(situation, unscheduled=await self._unscheduled(policy))
             if entry.policy is not policy:  # it changed, or went, while the pods were listed
                 return
-        entry.bottleneck = diagnosing.bottleneck_of(situation)
+        _take_up(entry, diagnosing.bottleneck_of(situation))
+
+
+def _take_up(entry: Entry, found: BottleneckStatus | None) -> None:
+    """Keep what was found; that replicas lack only if the look before said so as well.
+
+    As a rule the next pass adds them: told at once, each growth would be two writes and two Events.
+    """
+    lacks = is_lack(found)
+    entry.bottleneck = None if lacks and not entry.lacks_replicas else found
+    entry.lacks_replicas = lacks

@@ -100,7 +100,7 @@ async def run(registry: Registry, server: Server, pauses: int) -> Minutes:
 
 async def test_verdict_is_made_of_the_newest_readings_and_the_profile() -> None:
     registry, entry = one_entry()
-    await run(registry, Server({}), 1)
+    await run(registry, Server({}, {}), 2)
     assert entry.bottleneck is not None
     assert (entry.bottleneck.verdict, entry.bottleneck.replicas_help) == ("Replicas", "Yes")
     await run(registry, Server({("agents", "agent"): REFUSING}), 1)
@@ -203,7 +203,7 @@ async def test_stuck_agents_of_a_whole_cluster_do_not_use_up_the_requests() -> N
 
 async def test_no_policy_is_judged_while_a_pass_goes_on() -> None:
     registry, entry = one_entry()
-    server, over = Server({}), asyncio.Event()
+    server, over = Server({("agents", "agent"): REFUSING}), asyncio.Event()
 
     async def pause() -> None:
         await over.wait()
