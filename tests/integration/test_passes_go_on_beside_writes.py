@@ -1,6 +1,7 @@
 """A pass waits for no write: who is being served is left out, all others are decided on in time."""
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -120,6 +121,22 @@ async def test_policy_that_is_busy_takes_part_once_the_metrics_are_there(tmp_pat
         await leader.works.ended()
         assert decided.get() - before == 3
         assert leader.replicas("busy") > 5
+
+
+async def test_policy_that_is_deleted_while_it_grows_leaves_nothing_behind(scene: Scene) -> None:
+    scene.agent("quick")
+    scene.policy("quick")
+    await hold_up(scene, Fault(*ACT, delay_seconds=LATE))
+    (running,) = scene.running
+    assert names_on_page(running) == {"slow", "quick"}
+    scene.delete_policy("slow")
+    await until(lambda: scene.replicas("slow") > 1, LATE + 2)
+    await until(lambda: names_on_page(running) == {"quick"})
+
+
+def names_on_page(running: Running) -> set[str]:
+    page = b"".join(running.operator._telemetry.page()).decode()
+    return set(re.findall(r'agentscaler_policy_replicas\{[^}]*"(slow|quick)"', page))
 
 
 def passes_of(running: Running) -> float:

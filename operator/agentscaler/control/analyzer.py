@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Final
 
 from agentscaler.api.policy import Policy
-from agentscaler.api.status import BottleneckStatus
+from agentscaler.api.status import Bottleneck, BottleneckStatus
 from agentscaler.clock import Clock
 from agentscaler.control import diagnosing
-from agentscaler.control.registry import Entry, Registry, is_lack
+from agentscaler.control.registry import Entry, Registry
 from agentscaler.decide.snapshot import Reading
 from agentscaler.errors import SourceError
 from agentscaler.observe import asks
@@ -81,7 +81,7 @@ class Analyzer:
     async def _judge(self, entry: Entry, found: Mapping[Agent, Profile]) -> None:
         policy, readings = entry.policy, entry.readings
         if policy is None or readings is None or policy.spec.prometheus.server_address:
-            entry.bottleneck = None
+            _take_up(entry, None)
             return
         profile = found.get(asks.agent_of(policy), Profile())
         situation = diagnosing.situation_of(
@@ -96,10 +96,14 @@ class Analyzer:
 
 
 def _take_up(entry: Entry, found: BottleneckStatus | None) -> None:
-    """Keep what was found; that replicas lack only if the look before said so as well.
+    """Keep what was found; that replicas lack only if older readings said so as well.
 
     As a rule the next pass adds them: told at once, each growth would be two writes and two Events.
     """
-    lacks = is_lack(found)
-    entry.bottleneck = None if lacks and not entry.lacks_replicas else found
-    entry.lacks_replicas = lacks
+    before, entry.lacked = entry.lacked, entry.readings if _is_lack(found) else None
+    is_news = not _is_lack(entry.bottleneck) and (before is None or before is entry.lacked)
+    entry.bottleneck = None if _is_lack(found) and is_news else found
+
+
+def _is_lack(found: BottleneckStatus | None) -> bool:
+    return found is not None and found.verdict == Bottleneck.REPLICAS

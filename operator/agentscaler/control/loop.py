@@ -129,7 +129,11 @@ class Loop:
         """Decide for all that are due; what follows from it is done beside the next passes."""
         rounds.works.withdraw(due)
         await rounds.targets.follow(self._registry.kinds())
-        entries, others = self._known(rounds, due), self._known(rounds, busy)
+        entries, others = self._known(due), self._known(busy)
+        for key in set(due) - {entry.key for entry in entries}:
+            rounds.forget(key)
+        for key in set(busy) - {entry.key for entry in others}:
+            self._schedule.at_once(key, began)  # to be forgotten when what is under way has ended
         await rounds.cycle.run(entries, others)
         now = self._clock.monotonic()
         self._telemetry.pass_duration.observe(now - began)
@@ -138,16 +142,8 @@ class Loop:
             self._schedule.after(entry.key, interval.total_seconds(), now)
         self.first_pass_ended.set()
 
-    def _known(self, rounds: "Rounds", keys: list[str]) -> list[Entry]:
-        """Give the policies of these names; what is kept of those that are gone is dropped."""
-        entries = []
-        for key in keys:
-            entry = self._registry.find(key)
-            if entry is None:
-                rounds.forget(key)
-            else:
-                entries.append(entry)
-        return entries
+    def _known(self, keys: list[str]) -> list[Entry]:
+        return [entry for key in keys if (entry := self._registry.find(key))]
 
     async def _pause(self, stop: asyncio.Event) -> None:
         """Wait until somebody is due, something changed, or it is time to stop."""

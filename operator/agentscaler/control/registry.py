@@ -15,7 +15,7 @@ from typing import Any
 from agentscaler import conventions
 from agentscaler.act.places import Kind, TargetKey
 from agentscaler.api.policy import Policy, parse_policy
-from agentscaler.api.status import Bottleneck, BottleneckStatus, PolicyStatus
+from agentscaler.api.status import BottleneckStatus, PolicyStatus
 from agentscaler.decide import reserve
 from agentscaler.decide.decision import Memory
 from agentscaler.decide.leadtime import LeadTime
@@ -38,7 +38,7 @@ class Entry:
     else's last write of the count, told until `contested_until`. `draining` names the pods that
     were chosen to go, and `woken` is when the gateway last asked for the first replica. `readings`
     are the newest that a pass saw, None while it looks for none; `bottleneck` was made of them,
-    and `lacks_replicas` tells that the last look at them found too few replicas.
+    and `lacked` are those in which the last look found too few replicas.
     `otherwise` counts the decisions in a row whose reason is not the one on record.
     After a write that is `doubtful`, for its answer was lost, `stored` is what was read back; None
     while `status` is what is on record.
@@ -64,7 +64,7 @@ class Entry:
     shadow: Shadow | None = None
     readings: Readings | None = None
     bottleneck: BottleneckStatus | None = None
-    lacks_replicas: bool = False
+    lacked: Readings | None = None
     otherwise: int = 0
     stored: PolicyStatus | None = None
     doubtful: bool = False
@@ -94,7 +94,6 @@ class Entry:
         self.draining = recorded.draining
         self.shadow = candidates.recall(recorded)
         self.bottleneck = recorded.bottleneck
-        self.lacks_replicas = is_lack(recorded.bottleneck)
 
     def turn_to_another_target(self) -> None:
         """Forget what was learned of the target before, but not what it has cost."""
@@ -106,13 +105,7 @@ class Entry:
 
     def unsee(self) -> None:
         """Forget what was seen of a workload that is not followed now."""
-        self.readings = self.bottleneck = None
-        self.lacks_replicas = False
-
-
-def is_lack(found: BottleneckStatus | None) -> bool:
-    """Tell whether that which holds an agent back is that there are too few replicas."""
-    return found is not None and found.verdict == Bottleneck.REPLICAS
+        self.readings = self.bottleneck = self.lacked = None
 
 
 class Registry:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -100,12 +101,20 @@ async def run(registry: Registry, server: Server, pauses: int) -> Minutes:
 
 async def test_verdict_is_made_of_the_newest_readings_and_the_profile() -> None:
     registry, entry = one_entry()
-    await run(registry, Server({}, {}), 2)
+    await run(registry, Server({}), 1)
+    entry.readings = replace(FULL)
+    await run(registry, Server({}), 1)
     assert entry.bottleneck is not None
     assert (entry.bottleneck.verdict, entry.bottleneck.replicas_help) == ("Replicas", "Yes")
     await run(registry, Server({("agents", "agent"): REFUSING}), 1)
     assert entry.bottleneck.verdict == "ProviderLimit"
     assert entry.bottleneck.recommendations[0].startswith("ask openai for a higher limit")
+
+
+async def test_lack_of_replicas_is_not_told_of_one_reading_however_often_it_is_judged() -> None:
+    registry, entry = one_entry()
+    await run(registry, Server({}, {}), 2)
+    assert entry.bottleneck is None
 
 
 async def test_profiles_are_asked_once_a_minute_for_all_policies() -> None:
