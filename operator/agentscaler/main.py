@@ -10,7 +10,7 @@ import signal
 import socket
 import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -30,7 +30,7 @@ from agentscaler.control.draining import Drains
 from agentscaler.control.forecasts import Forecasts
 from agentscaler.control.keyring import Keyring
 from agentscaler.control.loop import Loop, Rounds
-from agentscaler.control.proceeding import PLACES, Works
+from agentscaler.control.proceeding import PLACES, Line, Works
 from agentscaler.control.reconciliation import Reconciler
 from agentscaler.control.recording import Record
 from agentscaler.control.registry import Registry
@@ -53,6 +53,8 @@ _LOG: Final = logs.logger("agentscaler")
 # A write must be answered before the right to it ends; the Lease is renewed every two seconds.
 _WRITE_MARGIN: Final = timedelta(seconds=3)
 _STALLED_SECONDS: Final = 60.0
+# Where there is always something to be told, histories wait no longer than this.
+_TELLING_SECONDS: Final = 60.0
 _LONGEST_MANAGER: Final = 128  # the API server takes no longer one
 
 
@@ -230,14 +232,14 @@ class Operator:
         leader = self._telemetry.leader.labels(str(shard.number))
         leader.set(1)
         self._registry.confine(shard.owns)
-        rounds, reconciler, forecasts, sources = self._rounds(api, targets, rivals)
+        rounds, reconciler, sources = self._rounds(api, targets, rivals)
         try:
             await self._take_over(reconciler, rounds.record, targets, rivals)
             self._is_leading = True
             await _together(
                 self._loop.run(rounds, self._stop),
                 reconciler.run(),
-                self._fill(forecasts),
+                self._fill(rounds),
                 self._analyzer(api, targets, sources[1]).run(),
                 self._sweep(),
                 rounds.record.post_events(),
@@ -262,10 +264,13 @@ class Operator:
         for entry in self._registry:
             record.tell_again(entry, judge.reference(entry))
 
-    async def _fill(self, forecasts: Forecasts) -> None:
-        """Work histories in once all policies were looked at: it takes a core for a while."""
+    async def _fill(self, rounds: Rounds) -> None:
+        """Work histories in, which takes a core for a while, once all policies were told of."""
         await self._loop.first_pass_ended.wait()
-        await forecasts.fill()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_TELLING_SECONDS):
+                await rounds.works.ended(Line.STATUS)
+        await rounds.forecasts.fill()
 
     async def _sweep(self) -> None:
         await self._loop.first_pass_ended.wait()
@@ -287,7 +292,7 @@ class Operator:
 
     def _rounds(
         self, api: Api, targets: Targets, rivals: Rivals
-    ) -> tuple[Rounds, Reconciler, Forecasts, tuple[Sources, Sources]]:
+    ) -> tuple[Rounds, Reconciler, tuple[Sources, Sources]]:
         clock, telemetry, registry = self._clock, self._telemetry, self._registry
         source = self._settings.source
         present = Sources(source, clock)
@@ -316,7 +321,7 @@ class Operator:
         )
         reconciler = self._reconciler(api)
         rounds = Rounds(cycle, works, record, targets, forecasts, observer, telemetry, drains)
-        return rounds, reconciler, forecasts, (present, past)
+        return rounds, reconciler, (present, past)
 
 
 async def _together(*works: Coroutine[None, None, None]) -> None:
