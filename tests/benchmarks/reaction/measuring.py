@@ -128,7 +128,10 @@ class Measuring:
         self._stage = stage
 
     async def measure(self, contender: Contender, size: int) -> AsyncIterator[Found]:
-        """Give what was found so far, after the cold start and after each interval."""
+        """Give what was found so far, after the cold start and after each interval.
+
+        No step is put to a contender that has not looked at all, even with help.
+        """
         namespace = f"{contender.name.split()[0].lower()}-{size}-{time.monotonic_ns() % 10**6}"
         agents = [f"agent-{number}" for number in range(size)]
         found = Found(contender.name, size)
@@ -141,7 +144,10 @@ class Measuring:
             yield found
             async with following(self._api, namespace, self._stage):
                 for interval in contender.intervals:
-                    await self._turn_to(contender, namespace, agents, interval, helped=helped)
+                    if not await self._turn_to(
+                        contender, namespace, agents, interval, helped=helped
+                    ):
+                        break
                     found.reactions.append(await react(self._stage, agents, interval))
                     yield found
         resources = (contender.resource, contender.judged, cluster.DEPLOYMENTS)
@@ -180,17 +186,21 @@ class Measuring:
         interval: int,
         *,
         helped: bool,
-    ) -> None:
-        """Have all polled in this interval, and let that settle."""
+    ) -> bool:
+        """Have all polled in this interval, and let that settle; tell whether that came about."""
         if interval != contender.intervals[0]:
             change = contender.polling(interval)
             await cluster.patch(self._api, contender.resource, namespace, agents, change)
         if helped or interval != contender.intervals[0]:
             await asyncio.to_thread(contender.tune, self._bed, interval)
         again = Found(contender.name, len(agents))
-        async with asyncio.timeout(_HELPED_SECONDS):
-            await evaluated(self._api, contender, namespace, again)
+        try:
+            async with asyncio.timeout(_HELPED_SECONDS):
+                await evaluated(self._api, contender, namespace, again)
+        except TimeoutError:
+            return False
         await asyncio.sleep(_SETTLING_SECONDS if helped else interval + 1)
+        return True
 
 
 def _entered(context: contextlib.AbstractContextManager[object]) -> contextlib.ExitStack:
