@@ -106,8 +106,18 @@ class Leader(FakeCluster):
         for body in tuple(listed.values()):
             self.registry.note("MODIFIED", body)
 
-    async def run_pass(self, *, after: float = 1, caught_up: bool = True) -> list[str]:
-        """Take all policies through a pass, so many seconds later; name those to look at again."""
+    async def run_pass(
+        self,
+        *,
+        after: float = 1,
+        caught_up: bool = True,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> list[str]:
+        """Take all policies through a pass, so many seconds later; name those to look at again.
+
+        What is to happen `meanwhile` happens while that which the pass began is under way, and
+        another pass follows at once.
+        """
         self.clock.date += timedelta(seconds=after)
         if caught_up:
             self.learn()
@@ -117,9 +127,21 @@ class Leader(FakeCluster):
             await until(self._has_seen_all)
         self.again.clear()
         await self.cycle.run(list(self.registry))
+        if meanwhile is not None:
+            meanwhile()
+            await self._run_beside(caught_up)
         await self.works.ended()
         await self.drains.release_left_behind()
         return sorted(self.again)
+
+    async def _run_beside(self, caught_up: bool) -> None:
+        """Take a pass as the loop does while something is under way for some policies."""
+        self.clock.date += timedelta(seconds=1)
+        if caught_up:
+            self.learn()
+        free = {entry.key: entry for entry in self.works.free(self.registry)}
+        busy = [entry for entry in self.registry if entry.key not in free]
+        await self.cycle.run(list(free.values()), busy)
 
     def _release(self, entry: Entry, again: bool) -> None:
         if again:
