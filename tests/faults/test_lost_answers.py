@@ -39,6 +39,19 @@ async def test_what_was_written_without_an_answer_does_not_stay(leader: Leader) 
     assert held(leader) == "True"
 
 
+async def test_spec_that_changed_since_is_not_scaled_by_the_one_before(leader: Leader) -> None:
+    """The watch has not told of it yet: it is found when what is on record is looked up."""
+    await lose_the_answer(leader)
+    leader.gauges.is_down = False
+    leader.load(active=40)
+    leader.policy(mode="Recommend")
+    before = leader.replicas()
+    assert await leader.run_pass(after=30, caught_up=False) == ["agent"]
+    assert leader.replicas() == before
+    await leader.run_pass(after=1)
+    assert leader.replicas() == before < leader.status()["desiredReplicas"]
+
+
 async def test_once_it_is_known_again_nothing_more_is_read_or_written(leader: Leader) -> None:
     await lose_the_answer(leader)
     leader.gauges.is_down = False

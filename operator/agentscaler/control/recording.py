@@ -76,10 +76,14 @@ class Record:
 
         After a ConflictError the policy is known as it is now. Before a scaling it is written
         `always`: one that was left pending is on record already, and the policy may have changed.
-        After a write whose answer was lost, what is on record is read first.
+        After a write whose answer was lost, what is on record is read first: if that tells of
+        another spec, a ConflictError as well, for what was decided follows the one before.
         """
         if entry.doubtful:
+            policy = entry.policy
             await self._read_again(entry)
+            if entry.policy is not policy:
+                raise ConflictError(f"the spec of {entry.key} changed meanwhile")
         before, stored = entry.status, entry.stored or entry.status
         if always or not status.says_the_same(stored, following):
             await self._patch(entry, status.patch(stored, following))
