@@ -138,7 +138,7 @@ class Operator:
     async def _connected(self) -> AsyncIterator[tuple[Api, Candidacy]]:
         """Connect twice: a renewal of the Lease must not queue behind a thousand patches."""
         kubeconfig, rate = self._settings.kubeconfig, self._settings.requests_per_second
-        lease_api = await connect(kubeconfig, clock=self._clock, limits=Limits(timeout_seconds=3))
+        lease_api = await connect(kubeconfig, clock=self._clock, limits=Limits(timeout_seconds=5))
         candidacy = self._candidacy(lease_api)
         api = await connect(
             kubeconfig,

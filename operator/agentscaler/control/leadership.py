@@ -13,7 +13,13 @@ from typing import Final, TypeVar
 
 from agentscaler.act.leases import Lease
 from agentscaler.clock import Clock
-from agentscaler.errors import ClusterError, ForbiddenError, LeadershipLostError
+from agentscaler.errors import (
+    ClusterError,
+    ConflictError,
+    ForbiddenError,
+    LeadershipLostError,
+    NotFoundError,
+)
 from agentscaler.report import logs
 
 _LOG: Final = logs.logger("agentscaler.leadership")
@@ -34,7 +40,7 @@ class Terms:
     duration: timedelta = timedelta(seconds=15)
     renew_deadline: timedelta = timedelta(seconds=10)
     renew_every: timedelta = timedelta(seconds=2)
-    request_timeout: timedelta = timedelta(seconds=3)
+    request_timeout: timedelta = timedelta(seconds=5)
 
 
 class Elector:
@@ -124,14 +130,19 @@ class Elector:
         before = self._clock.monotonic()
         try:
             self._lease = await self._within(self._write(self._renewed(self._lease)))
-        except (ClusterError, TimeoutError):
+        except (ConflictError, NotFoundError):
             await self._look_again()
             return False
+        except (ClusterError, TimeoutError):
+            return False  # a look would take as long as another try
         self._prolong(before)
         return True
 
     async def _look_again(self) -> None:
-        """See after a failed renewal whose the Lease is; the next try builds on what is found."""
+        """See whose the Lease is that is not as we left it; the next try builds on what is found.
+
+        It is still ours where the answer to a renewal was lost.
+        """
         try:
             found = await self._within(self._read())
         except (ClusterError, TimeoutError):

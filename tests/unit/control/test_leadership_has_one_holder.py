@@ -30,13 +30,17 @@ class Shelf:
         self.version = 0
         self.failing = False
         self.hanging = False
+        self.losing = False  # what is written, but not the answer
         self.writes: list[str] = []
+        self.asked: list[str] = []
 
     async def read(self) -> Lease | None:
+        self.asked.append("read")
         await self._trouble()
         return self.lease
 
     async def write(self, lease: Lease) -> Lease:
+        self.asked.append("write")
         await self._trouble()
         known = self.lease.resource_version if self.lease else ""
         if lease.resource_version != known:
@@ -44,6 +48,8 @@ class Shelf:
         self.version += 1
         self.lease = replace(lease, resource_version=str(self.version))
         self.writes.append(lease.holder)
+        if self.losing:
+            raise ClusterError("no answer")
         return self.lease
 
     async def _trouble(self) -> None:
@@ -233,6 +239,31 @@ async def test_passing_fault_is_survived() -> None:
     clock.seconds += 0.4
     assert one.may_write()
     await end(first)
+
+
+async def test_late_answer_is_followed_by_another_try_at_once_and_by_no_look() -> None:
+    shelf, clock = Shelf(), HandClock()
+    one = elector("one", shelf, clock)
+    await one.seek()
+    shelf.hanging = True
+    shelf.asked.clear()
+    assert [await one._renew() for _ in range(3)] == [False] * 3
+    assert shelf.asked == ["write"] * 3
+    shelf.hanging = False
+    assert await one._renew()
+
+
+async def test_renewal_whose_answer_was_lost_is_found_out() -> None:
+    shelf, clock = Shelf(), HandClock()
+    one = elector("one", shelf, clock)
+    await one.seek()
+    shelf.losing = True
+    assert not await one._renew()
+    shelf.losing = False
+    clock.seconds += 0.5
+    assert [await one._renew(), await one._renew()] == [False, True]
+    clock.seconds += 0.5
+    assert one.may_write()
 
 
 async def test_lease_taken_by_another_ends_the_right_at_once() -> None:
