@@ -1,6 +1,6 @@
 """A process that accompanies a bed: the played fleet, the operator, a proxy."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,7 +17,15 @@ class Companion:
     `{port}` in an argument becomes the port; the program is ready once it answers `probe`.
     """
 
-    def __init__(self, name: str, bed: Bed, argv: Sequence[str | Path], *, probe: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        bed: Bed,
+        argv: Sequence[str | Path],
+        *,
+        probe: str,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._ports = Ports()
         self._lifeline = Lifeline()
         port = self._ports.reserve()
@@ -28,6 +36,7 @@ class Companion:
             log=bed.work / "logs" / f"{name}.log",
             ready=answers(f"http://{self.address}{probe}"),
             lifeline=self._lifeline,
+            environment=environment,
         )
 
     def down(self) -> None:

@@ -9,6 +9,7 @@ import signal
 import sys
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from tests.bed import Bed
 from tests.bed.companion import Companion
@@ -24,7 +25,8 @@ class Operator:
     """One operator; a context manager that ends it gracefully."""
 
     def __init__(self, bed: Bed, name: str = "operator", *options: str) -> None:
-        arguments = [each for each in _chart_arguments(bed) if not each.startswith("--listen")]
+        container = _chart_container(bed)
+        arguments = [each for each in container["args"] if not each.startswith("--listen")]
         self._companion = Companion(
             name,
             bed,
@@ -34,6 +36,7 @@ class Operator:
                 *(f"--kubeconfig={kubeconfig(bed)}", f"--listen={LOOPBACK}:{{port}}"),
             ],
             probe="/readyz",
+            environment=_memory_settings(container),
         )
         self.log = bed.work / "logs" / f"{name}.log"
 
@@ -105,13 +108,19 @@ def run(bed: Bed) -> AnyOperator:
     return OperatorPods(bed, RELEASE) if bed.inside else Operator(bed)
 
 
-def _chart_arguments(bed: Bed) -> list[str]:
+def _chart_container(bed: Bed) -> dict[str, Any]:
     found = bed.kubectl(
         "get", "deployment", RELEASE, f"--namespace={SYSTEM_NAMESPACE}", "--output=json"
     )
     pod = json.loads(found)["spec"]["template"]["spec"]
-    arguments: list[str] = pod["containers"][0]["args"]
-    return arguments
+    container: dict[str, Any] = pod["containers"][0]
+    return container
+
+
+def _memory_settings(container: dict[str, Any]) -> dict[str, str]:
+    """Take over what decides about memory: the rest of the environment is about being in a pod."""
+    settings = container["env"]
+    return {each["name"]: each["value"] for each in settings if each["name"].startswith("MALLOC_")}
 
 
 def kubeconfig(bed: Bed) -> Path:

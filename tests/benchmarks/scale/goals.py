@@ -45,7 +45,9 @@ def _costs(result: Result) -> Iterator[Verdict]:
 def _queries(results: Sequence[Result]) -> Verdict:
     counts = [result.queries_per_cycle for result in results]
     told = ", ".join(f"{count:.1f}" for count in counts)
-    return Verdict("queries per cycle are constant", told, max(counts) <= 1.1 * min(counts))
+    # There are fewer where a pass takes longer than a cycle.
+    is_met = max(counts) <= 1.1 * counts[0]
+    return Verdict("queries per cycle do not grow with the policies", told, is_met)
 
 
 def _growth(results: Sequence[Result]) -> Verdict:

@@ -14,6 +14,11 @@ def _requests(result: Result) -> str:
     return ", ".join(f"{number:.1f} {name}" for name, number in found if number >= 0.05)
 
 
+def _recorded(result: Result) -> str:
+    seconds = result.recorded_seconds
+    return "longer than measured" if seconds is None else f"{seconds:.1f} s"
+
+
 _ROWS: Final[Sequence[tuple[str, Callable[[Result], str]]]] = (
     ("operator, CPU seconds per cycle of 15 s", lambda it: f"{15 * it.cpu_cores['operator']:.2f}"),
     ("operator, cores", lambda it: f"{it.cpu_cores['operator']:.3f}"),
@@ -33,7 +38,7 @@ _ROWS: Final[Sequence[tuple[str, Callable[[Result], str]]]] = (
     ("loop lag p50, p99", lambda it: f"{it.lag_p50_ms:.0f} ms, {it.lag_p99_ms:.0f} ms"),
     ("loop lag p99 at the first start", lambda it: f"{it.start_lag_p99_ms:.0f} ms"),
     ("first start until all were decided on", lambda it: f"{it.cold_seconds:.1f} s"),
-    ("first start until all was recorded", lambda it: f"{it.recorded_seconds:.1f} s"),
+    ("first start until all was recorded", _recorded),
     ("restart until all were decided on", lambda it: f"{it.restart_seconds:.1f} s"),
 )
 

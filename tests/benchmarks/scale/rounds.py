@@ -33,12 +33,13 @@ class Result:
     """What one size took; CPU in cores, per program beyond what it takes without the operator.
 
     `cold` and `restart` are the seconds until every policy was decided on: with nothing recorded,
-    and with all; `recorded` until everything was on record, too. `baseline` is in cores as well.
+    and with all; `recorded` until everything was on record, too, None if that took too long.
+    `baseline` is in cores as well.
     """
 
     policies: int
     cold_seconds: float
-    recorded_seconds: float
+    recorded_seconds: float | None
     restart_seconds: float
     cpu_cores: dict[str, float]
     baseline_cores: dict[str, float]
@@ -120,7 +121,8 @@ class Stage:
             )
             with Pulse(f"http://{operator.address}/livez", operator.pid) as pulse:
                 decided = self._until(meters.DECISIONS, operator, count, advance) - began
-                recorded = self._until_recorded(operator, count) - began if settles else decided
+                told_at = self._until_recorded(operator, count) if settles else None
+                recorded = None if told_at is None else told_at - began
             counted, _ = meters.read(_metrics(operator))
         waited = counted.get("agentscaler_api_throttled_seconds_total", 0.0)
         return _Start(decided, recorded, pulse, waited)
@@ -141,18 +143,19 @@ class Stage:
         wait_until(is_there, within=_LONGEST_START, what=f"{name} of {count}")
         return time.monotonic()
 
-    def _until_recorded(self, operator: Operator, count: int) -> float:
-        """Wait until the wave of first writes is over; tell when it was."""
+    def _until_recorded(self, operator: Operator, count: int) -> float | None:
+        """Wait until the wave of first writes is over; tell when it was, None if it goes on."""
         began = last = time.monotonic()
         before = self._counted(operator, meters.RECORDED)
-        while time.monotonic() - last < CYCLE_SECONDS:
+        now = before
+        while now < count or time.monotonic() - last < CYCLE_SECONDS:
             time.sleep(0.5)
             now = self._counted(operator, meters.RECORDED)
             # A twentieth is refreshed in any cycle, a hundredth turns, reasons change for a while.
             if now - before > 0.2 * count:
                 last, before = time.monotonic(), now
             if time.monotonic() - began > _LONGEST_SETTLING:
-                break
+                return None
         return last
 
     def _settle(self, operator: Operator, count: int) -> None:
@@ -198,7 +201,7 @@ class Stage:
 @dataclass(frozen=True, slots=True)
 class _Start:
     decided: float
-    recorded: float
+    recorded: float | None
     pulse: Pulse
     throttled: float
 
