@@ -52,6 +52,8 @@ from agentscaler.report.telemetry import Telemetry
 _LOG: Final = logs.logger("agentscaler")
 # A write must be answered before the right to it ends; the Lease is renewed every two seconds.
 _WRITE_MARGIN: Final = timedelta(seconds=3)
+# One sent when that is left of ten seconds is given up before a Lease of fifteen has run out.
+_WRITE_SECONDS: Final = 7.0
 _STALLED_SECONDS: Final = 60.0
 # Where there is always something to be told, histories wait no longer than this.
 _TELLING_SECONDS: Final = 60.0
@@ -138,12 +140,17 @@ class Operator:
     async def _connected(self) -> AsyncIterator[tuple[Api, Candidacy]]:
         """Connect twice: a renewal of the Lease must not queue behind a thousand patches."""
         kubeconfig, rate = self._settings.kubeconfig, self._settings.requests_per_second
-        lease_api = await connect(kubeconfig, clock=self._clock, limits=Limits(timeout_seconds=5))
+        lease_api = await connect(kubeconfig, clock=self._clock, limits=Limits(timeout_seconds=4))
         candidacy = self._candidacy(lease_api)
         api = await connect(
             kubeconfig,
             clock=self._clock,
-            limits=Limits(concurrency=PLACES, per_second=rate, burst=round(2 * rate)),
+            limits=Limits(
+                concurrency=PLACES,
+                per_second=rate,
+                burst=round(2 * rate),
+                timeout_seconds=_WRITE_SECONDS,
+            ),
             may_write=partial(candidacy.may_write, _WRITE_MARGIN),
             manager=self._settings.manager,
         )

@@ -145,6 +145,17 @@ async def test_one_of_two_operators_writes_and_the_other_takes_over_warm(scene: 
     assert len(scene.events("ScaledUp")) == 2
 
 
+async def test_one_renewal_without_an_answer_costs_no_leadership(scene: Scene) -> None:
+    """The server took it in: the next one finds that out while there is a right to write."""
+    running = await scene.lead()
+    renewed = ("update", LEASES)
+    before = scene.server.count(*renewed)
+    scene.server.faults.append(Fault(*renewed, hang=True, carried_out=True))
+    # That one, one that is refused for the version, one that builds on the look, and the next.
+    await until(lambda: scene.server.count(*renewed) >= before + 4, 15)
+    assert running.is_leading
+
+
 async def test_operator_that_lost_the_lease_ends_and_writes_no_more(scene: Scene) -> None:
     scene.agent(queue=20)
     scene.policy()

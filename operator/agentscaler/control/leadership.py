@@ -40,7 +40,7 @@ class Terms:
     duration: timedelta = timedelta(seconds=15)
     renew_deadline: timedelta = timedelta(seconds=10)
     renew_every: timedelta = timedelta(seconds=2)
-    request_timeout: timedelta = timedelta(seconds=5)
+    request_timeout: timedelta = timedelta(seconds=4)
 
 
 class Elector:
@@ -89,10 +89,13 @@ class Elector:
             await asyncio.wait({working})
 
     async def _keep(self, working: "asyncio.Future[None]") -> None:
-        while not working.done():
-            await asyncio.wait({working}, timeout=self._terms.renew_every.total_seconds())
-            if not working.done() and not await self._renew() and not self.may_write():
+        pause = every = self._terms.renew_every.total_seconds()
+        while not (await asyncio.wait({working}, timeout=pause))[0]:
+            began = self._clock.monotonic()
+            if not await self._renew() and not self.may_write():
                 raise LeadershipLostError(self._loss())
+            # After one that was waited for in vain, the next try must not wait as well.
+            pause = max(0.0, every - (self._clock.monotonic() - began))
         working.result()
 
     def _loss(self) -> str:
@@ -121,20 +124,27 @@ class Elector:
         self._prolong(before)
 
     async def _renew(self) -> bool:
-        """Try once to stay the holder; a right that has ended is not revived.
+        """Try to stay the holder; a right that has ended is not revived.
 
         Somebody else may act by another Lease since, which would not make this write fail.
         """
-        if self._lease is None or not self.may_write():
+        for _ in range(2):  # once more where a look found that it is still ours
+            if self._lease is None or not self.may_write():
+                return False
+            before = self._clock.monotonic()
+            try:
+                self._lease = await self._within(self._write(self._renewed(self._lease)))
+            except (ConflictError, NotFoundError):
+                await self._look_again()
+            except (ClusterError, TimeoutError):
+                return False  # a look would take as long as another try
+            else:
+                return self._prolonged(before)
+        return False
+
+    def _prolonged(self, before: float) -> bool:
+        if not self.may_write():  # it ended while the answer was on its way
             return False
-        before = self._clock.monotonic()
-        try:
-            self._lease = await self._within(self._write(self._renewed(self._lease)))
-        except (ConflictError, NotFoundError):
-            await self._look_again()
-            return False
-        except (ClusterError, TimeoutError):
-            return False  # a look would take as long as another try
         self._prolong(before)
         return True
 
