@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -104,11 +105,12 @@ async def test_policy_that_is_busy_takes_part_once_the_metrics_are_there(tmp_pat
         await leader.run_pass()
         leader.load("busy", queue=20)
         ended, decided = asyncio.Event(), leader.telemetry.decisions._value
+        end = partial(asyncio.get_running_loop().call_soon_threadsafe, ended.set)
         leader.works.begin(Line.STATUS, leader.entry("busy"), lambda: nothing_until(ended))
         answer = leader.gauges.__call__
 
         def answer_after_the_end(request: Request) -> None:
-            ended.set()
+            end()
             time.sleep(0.1)
             answer(request)
 
@@ -123,6 +125,20 @@ async def test_policy_that_is_busy_takes_part_once_the_metrics_are_there(tmp_pat
         assert leader.replicas("busy") > 5
 
 
+async def test_policy_that_is_paused_and_busy_is_not_asked_for(tmp_path: Path) -> None:
+    async with leading(tmp_path) as leader:
+        leader.agent()
+        leader.policy(mode="Paused")
+        await leader.run_pass()
+        await leader.cycle.run([], [leader.entry()])
+        assert leader.metrics.requests == []
+        leader.policy(mode="Auto")
+        leader.learn()
+        await leader.cycle.run([], [leader.entry()])
+        await leader.works.ended()
+        assert leader.metrics.requests
+
+
 async def test_policy_that_is_deleted_while_it_grows_leaves_nothing_behind(scene: Scene) -> None:
     scene.agent("quick")
     scene.policy("quick")
@@ -130,7 +146,9 @@ async def test_policy_that_is_deleted_while_it_grows_leaves_nothing_behind(scene
     (running,) = scene.running
     assert names_on_page(running) == {"slow", "quick"}
     scene.delete_policy("slow")
+    told = scene.server.count(*RECORD)
     await until(lambda: scene.replicas("slow") > 1, LATE + 2)
+    await until(lambda: scene.server.count(*RECORD) > told)
     await until(lambda: names_on_page(running) == {"quick"})
 
 

@@ -127,7 +127,7 @@ class Cycle:
         """
         now, parts = self._parts.clock.now(), self._parts
         halted, active = self._sort(due, now)
-        asked = {entry.key: entry.policy for entry in busy if entry.policy}
+        asked = order.looking(busy)
         seen = await self._observe([*(each.policy for _, each in active), *asked.values()], now)
         free = [each for each in self._works.free(busy) if each.policy is asked.get(each.key)]
         halted_late, active_late = self._sort(free, now)

@@ -1,14 +1,21 @@
-"""Who goes first in a pass. Pure."""
+"""Who looks at metrics in a pass, and who goes first. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
+from agentscaler.api.policy import Mode, Policy
 from agentscaler.control.registry import Entry
 from agentscaler.decide import work
 from agentscaler.observe.readings import Readings
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
+
+def looking(entries: Iterable[Entry]) -> dict[str, Policy]:
+    """Give the policies whose metrics are asked for, by their keys: nothing is read in pauses."""
+    policies = {each.key: each.policy for each in entries if each.policy is not None}
+    return {key: it for key, it in policies.items() if it.spec.mode is not Mode.PAUSED}
 
 
 def rise(entry: Entry, seen: Mapping[str, Readings]) -> float:
