@@ -1,6 +1,6 @@
 """Measure what policies cost, size by size, on a real control plane: `make bench-scale`.
 
-Under ten minutes for all sizes, on a machine that has nothing else to do. It fails if a goal is
+A quarter of an hour for all sizes, on a machine that has nothing else to do. It fails if a goal is
 missed that could be judged. With `--json`, what the file has of other sizes is kept, so that sizes
 can be measured one by one; `--sizes` without a number measures none, and tells what is there.
 """

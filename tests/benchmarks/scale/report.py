@@ -38,7 +38,7 @@ _ROWS: Final[Sequence[tuple[str, Callable[[Result], str]]]] = (
     ("loop lag p50, p99", lambda it: f"{it.lag_p50_ms:.0f} ms, {it.lag_p99_ms:.0f} ms"),
     ("loop lag p99 at the first start", lambda it: f"{it.start_lag_p99_ms:.0f} ms"),
     ("first start until all were decided on", lambda it: f"{it.cold_seconds:.1f} s"),
-    ("first start until all was recorded", _recorded),
+    ("first start until the wave of first writes was over", _recorded),
     ("restart until all were decided on", lambda it: f"{it.restart_seconds:.1f} s"),
 )
 
