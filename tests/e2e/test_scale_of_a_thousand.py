@@ -19,7 +19,7 @@ pytestmark = pytest.mark.e2e
 
 PLACES = {"Deployment": Resource("apps/v1", "deployments"), conventions.KIND: POLICIES}
 COUNT = 1000
-INTERVAL_SECONDS = 5
+INTERVAL_SECONDS = 15
 
 
 def documents() -> Iterator[dict[str, Any]]:
@@ -38,19 +38,34 @@ def documents() -> Iterator[dict[str, Any]]:
         }
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_thousand_policies_cost_a_constant_number_of_queries(
     world: World, process: Operator
 ) -> None:
     for number in range(COUNT):
         world.fleet.put(AgentConfig(namespace=world.namespace, name=f"agent-{number}"))
-    asyncio.run(create_all(world))
+    try:
+        asyncio.run(create_all(world))
+        hold_still(process)
+    finally:
+        # Their end must not be the next test's burden; one by one, it takes half a minute.
+        for place in PLACES.values():
+            world.bed.kubectl("delete", "--raw", place.at(world.namespace).path, timeout=200)
+    wait_until(
+        lambda: process.metric("agentscaler_policies", state="Active") < COUNT / 10,
+        within=120,
+        what="the end of the policies",
+    )
+
+
+def hold_still(process: Operator) -> None:
+    """Wait until all policies are followed and told of, and count what four intervals cost."""
     wait_until(
         lambda: process.metric("agentscaler_policies", state="Active") >= COUNT,
         within=400,
         what="all policies active",
     )
-    wait_until(lambda: is_quiet(process), within=240, what="quiet intervals")
+    wait_until(lambda: is_quiet(process), within=400, what="quiet intervals")
     before = Counts(process)
     time.sleep(4 * INTERVAL_SECONDS)
     after = Counts(process)
@@ -58,14 +73,6 @@ def test_thousand_policies_cost_a_constant_number_of_queries(
     assert (after.queries - before.queries) / passes <= 12
     assert after.patches - before.patches == 0
     assert after.decisions - before.decisions >= 3 * COUNT
-    # Their end must not be the next test's burden; one by one, it takes half a minute.
-    for place in PLACES.values():
-        world.bed.kubectl("delete", "--raw", place.at(world.namespace).path, timeout=200)
-    wait_until(
-        lambda: process.metric("agentscaler_policies", state="Active") < COUNT / 10,
-        within=120,
-        what="the end of the policies",
-    )
 
 
 async def create_all(world: World) -> None:

@@ -59,8 +59,8 @@ async def test_policies_are_followed_as_they_come_change_and_go(scene: Scene) ->
 async def test_histories_are_read_once_all_policies_were_told_of(scene: Scene) -> None:
     names = [f"agent{number}" for number in range(20)]
     for name in names:
-        scene.agent(name, active=2)
-        scene.policy(name, prediction={"mode": "Observe"})
+        scene.agent(name, replicas=2, active=2)
+        scene.policy(name, minReplicas=2, prediction={"mode": "Observe"})
     scene.server.faults.append(Fault("patch", POLICY_STATUS, times=-1, delay_seconds=0.2))
     told: list[bool] = []
     scene.start()
@@ -71,7 +71,7 @@ async def test_histories_are_read_once_all_policies_were_told_of(scene: Scene) -
         request.result(*scene.gauges._series(request.asked["query"]))
 
     scene.gauges.fault = note_history
-    await until(lambda: told, 10)
+    await until(lambda: told, 30)
     assert all(told)
 
 
