@@ -1,4 +1,4 @@
-"""A thousand policies: constant queries, no idle writes, every policy in every interval."""
+"""A thousand policies: constant queries, no writes but the refreshing, every policy each time."""
 
 import asyncio
 import time
@@ -10,6 +10,7 @@ import pytest
 from agentscaler import conventions
 from agentscaler.act.client import Limits, connect
 from agentscaler.act.places import POLICIES, Resource
+from agentscaler.report.status import HEARTBEAT
 from tests.bed.fleet import AgentConfig
 from tests.bed.processes import wait_until
 from tests.e2e.operators import Operator
@@ -71,7 +72,7 @@ def hold_still(process: Operator) -> None:
     after = Counts(process)
     passes = after.passes - before.passes
     assert (after.queries - before.queries) / passes <= 12
-    assert after.patches - before.patches == 0
+    assert after.patches - before.patches <= most_beats(4 * INTERVAL_SECONDS)
     assert after.decisions - before.decisions >= 3 * COUNT
 
 
@@ -100,7 +101,12 @@ class Counts:
 
 
 def is_quiet(operator: Operator) -> bool:
-    """Tell whether no status was written for so long that what lasts four decisions was told."""
-    before = Counts(operator).patches
-    time.sleep(4.5 * INTERVAL_SECONDS)
-    return Counts(operator).patches == before
+    """Tell whether all was told, also what is told once it has lasted for four decisions."""
+    before, seconds = Counts(operator).patches, 4.5 * INTERVAL_SECONDS
+    time.sleep(seconds)
+    return Counts(operator).patches - before <= most_beats(seconds)
+
+
+def most_beats(seconds: float) -> float:
+    """Give how many statuses are refreshed in that time at most, chance included."""
+    return 1.5 * COUNT * seconds / HEARTBEAT.total_seconds()
