@@ -50,9 +50,9 @@ from agentscaler.report.recorder import Recorder
 from agentscaler.report.telemetry import Telemetry
 
 _LOG: Final = logs.logger("agentscaler")
-# A write must be answered before the right to it ends; the Lease is renewed every two seconds.
+# So much of the right to write must be left; the Lease is renewed every two seconds.
 _WRITE_MARGIN: Final = timedelta(seconds=3)
-# One sent when that is left of ten seconds is given up before a Lease of fifteen has run out.
+# A write sent when that is left of ten seconds is given up before a Lease of fifteen runs out.
 _WRITE_SECONDS: Final = 7.0
 _STALLED_SECONDS: Final = 60.0
 # Where there is always something to be told, histories wait no longer than this.

@@ -47,7 +47,7 @@ def test_thousand_policies_cost_a_constant_number_of_queries(
         world.fleet.put(AgentConfig(namespace=world.namespace, name=f"agent-{number}"))
     try:
         asyncio.run(create_all(world))
-        hold_still(process)
+        check_cost(process)
     finally:
         # Their end must not be the next test's burden; one by one, it takes half a minute.
         for place in PLACES.values():
@@ -59,7 +59,7 @@ def test_thousand_policies_cost_a_constant_number_of_queries(
     )
 
 
-def hold_still(process: Operator) -> None:
+def check_cost(process: Operator) -> None:
     """Wait until all policies are followed and told of, and count what four intervals cost."""
     wait_until(
         lambda: process.metric("agentscaler_policies", state="Active") >= COUNT,

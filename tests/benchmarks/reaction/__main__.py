@@ -1,4 +1,4 @@
-"""Measure how fast a visible sample becomes replicas: `make bench-reaction`, about nine minutes.
+"""Measure how fast a visible sample becomes replicas: `make bench-reaction`, ten to 25 minutes.
 
 Load rises in steps, agent by agent, on a real API server and a real Prometheus; `--peers` lets KEDA
 and the HPA answer the same steps on the same control plane.
