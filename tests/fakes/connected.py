@@ -65,8 +65,11 @@ async def connected(
             await api.close()
 
 
-async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
-    """Wait until a condition holds; fail if it does not in time."""
+async def until(condition: Callable[[], object], seconds: float = 40.0) -> None:
+    """Wait until a condition holds; fail if it does not in time.
+
+    A watch that was refused for long comes back only after up to half a minute.
+    """
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - nothing here signals a change
             await asyncio.sleep(0.002)
