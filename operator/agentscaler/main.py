@@ -29,6 +29,7 @@ from agentscaler.control.cycle import Cycle, Parts
 from agentscaler.control.draining import Drains
 from agentscaler.control.forecasts import Forecasts
 from agentscaler.control.keyring import Keyring
+from agentscaler.control.leadership import Terms
 from agentscaler.control.loop import Loop, Rounds
 from agentscaler.control.proceeding import PLACES, Line, Works
 from agentscaler.control.reconciliation import Reconciler
@@ -54,6 +55,7 @@ _LOG: Final = logs.logger("agentscaler")
 _WRITE_MARGIN: Final = timedelta(seconds=3)
 # A write sent when that is left of ten seconds is given up before a Lease of fifteen runs out.
 _WRITE_SECONDS: Final = 7.0
+_LEASE_LIMITS: Final = Limits(timeout_seconds=Terms().request_timeout.total_seconds())
 _STALLED_SECONDS: Final = 60.0
 # Where there is always something to be told, histories wait no longer than this.
 _TELLING_SECONDS: Final = 60.0
@@ -140,7 +142,7 @@ class Operator:
     async def _connected(self) -> AsyncIterator[tuple[Api, Candidacy]]:
         """Connect twice: a renewal of the Lease must not queue behind a thousand patches."""
         kubeconfig, rate = self._settings.kubeconfig, self._settings.requests_per_second
-        lease_api = await connect(kubeconfig, clock=self._clock, limits=Limits(timeout_seconds=4))
+        lease_api = await connect(kubeconfig, clock=self._clock, limits=_LEASE_LIMITS)
         candidacy = self._candidacy(lease_api)
         api = await connect(
             kubeconfig,
@@ -151,7 +153,7 @@ class Operator:
                 burst=round(2 * rate),
                 timeout_seconds=_WRITE_SECONDS,
             ),
-            may_write=partial(candidacy.may_write, _WRITE_MARGIN),
+            may_write=partial(candidacy.right_to_write, _WRITE_MARGIN),
             manager=self._settings.manager,
         )
         try:

@@ -52,12 +52,16 @@ async def connected(
     token: str = "",
 ) -> AsyncIterator[tuple[FakeApiServer, Api]]:
     """Start a server and connect to it."""
+
+    async def allowed() -> bool:
+        return may_write()
+
     async with FakeApiServer() as server:
         api = await connect(
             server.kubeconfig(folder, token),
             clock=HurriedClock(),
             limits=limits,
-            may_write=may_write,
+            may_write=allowed,
         )
         try:
             yield server, api

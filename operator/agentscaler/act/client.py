@@ -8,7 +8,7 @@ ten thousand objects has no use for ten thousand models.
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -54,8 +54,8 @@ class Api:
 
     `requests` counts what was sent, by verb and resource as RBAC rules name them:
     ("patch", "deployments/scale"). `scalable` is what discovery has told so far.
-    `may_write` is asked right before each write leaves, after all waiting. `manager` is noted as
-    the writer in the managed fields.
+    `may_write` is asked right before each write leaves, after all other waiting; it may take its
+    time to answer. `manager` is noted as the writer in the managed fields.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Api:
         kubeconfig: Path | None,
         clock: Clock,
         limits: Limits,
-        may_write: Callable[[], bool],
+        may_write: Callable[[], Awaitable[bool]],
         manager: str,
     ) -> None:
         self.requests: Counter[tuple[str, str]] = Counter()
@@ -177,7 +177,7 @@ class Api:
         retries_left = _RETRIES
         while True:
             await self._throttle.turn()
-            if call.writes and not self._may_write():
+            if call.writes and not await self._may_write():
                 raise LeadershipLostError(f"{call.doing}: another replica may be writing")
             self.requests[call.verb, call.place.what] += 1
             with our_words(call.doing):
@@ -237,12 +237,16 @@ async def _lines(response: aiohttp.ClientResponse, doing: str) -> AsyncIterator[
             yield json.loads(line)
 
 
+async def _always() -> bool:
+    return True
+
+
 async def connect(
     kubeconfig: Path | None = None,
     *,
     clock: Clock | None = None,
     limits: Limits | None = None,
-    may_write: Callable[[], bool] = lambda: True,
+    may_write: Callable[[], Awaitable[bool]] = _always,
     manager: str = conventions.FIELD_MANAGER,
 ) -> Api:
     """Find the cluster (see `login.load`) and connect to it; nothing is asked of it yet."""

@@ -27,6 +27,7 @@ Look: TypeAlias = Callable[[], Awaitable[Mapping[str, Lease]]]
 
 _LOG: Final = logs.logger("agentscaler.leadership")
 _SEEK_EVERY: Final = timedelta(seconds=1)
+_RENEWAL_LOOKED_FOR: Final = timedelta(seconds=0.1)
 
 
 class Candidacy:
@@ -50,6 +51,17 @@ class Candidacy:
     def may_write(self, margin: timedelta = timedelta(0)) -> bool:
         """Tell whether a write that takes up to `margin` is sure to end before our right to it."""
         return any(elector.may_write(margin) for elector in self._electors.values())
+
+    async def right_to_write(self, margin: timedelta) -> bool:
+        """Wait until a write that takes up to `margin` is allowed; False once the right is lost.
+
+        It waits for a renewal that is late: to end the process would cost far more.
+        """
+        while not self.may_write(margin):
+            if not self.may_write():
+                return False
+            await self._clock.sleep(_RENEWAL_LOOKED_FOR.total_seconds())
+        return True
 
     async def lead(self, work: Callable[[Shard], Awaitable[None]]) -> None:
         """Wait for a shard, run `work` on it while its Lease is held, and give the Lease back.

@@ -36,6 +36,7 @@ class Shelves:
         self.leases: dict[str, Lease] = {}
         self.version = 0
         self.failing = False
+        self.refusing = False
 
     async def list(self) -> Mapping[str, Lease]:
         await asyncio.sleep(0)
@@ -49,6 +50,8 @@ class Shelves:
 
     async def write(self, name: str, lease: Lease) -> Lease:
         await asyncio.sleep(0)
+        if self.refusing:
+            raise ClusterError("busy")
         known = self.leases.get(name)
         if lease.resource_version != (known.resource_version if known else ""):
             raise ConflictError("changed")
@@ -207,6 +210,28 @@ async def test_leader_that_slept_through_a_new_division_writes_nothing() -> None
     assert old.leads is None
     for each in (old, *new):
         await each.stop()
+
+
+async def test_write_waits_for_a_late_renewal_and_not_for_one_that_fails() -> None:
+    shelves, clock = Shelves(), StillClock()
+    replica = Replica("one", 1, shelves, clock)
+    await turns()
+    margin = timedelta(seconds=3)
+    shelves.refusing = True
+    clock.seconds += 8  # of the ten for which a renewal is good
+    late = asyncio.create_task(replica.candidacy.right_to_write(margin))
+    await turns()
+    assert not late.done()
+    shelves.refusing = False
+    assert await asyncio.wait_for(late, 5)
+    shelves.refusing = True
+    clock.seconds += 8
+    lost = asyncio.create_task(replica.candidacy.right_to_write(margin))
+    await turns()
+    assert not lost.done()
+    clock.seconds += 3
+    assert not await asyncio.wait_for(lost, 5)
+    await replica.stop()
 
 
 async def test_unknown_division_keeps_from_leading() -> None:
