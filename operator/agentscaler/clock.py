@@ -5,8 +5,11 @@ follows schedules, monotonic time measures waits: the first may jump, the second
 """
 
 import asyncio
+import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 
 
@@ -18,12 +21,19 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Tell the seconds since some fixed past moment; never runs backwards."""
+        """Tell the seconds since some fixed past moment; never runs backwards, nor stands still."""
         ...
 
     async def sleep(self, seconds: float) -> None:
         """Let `seconds` pass."""
         ...
+
+
+def _monotonic() -> Callable[[], float]:
+    """Give the monotonic clock that, where there is one, also counts while the machine sleeps."""
+    if sys.platform == "linux":
+        return partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+    return time.monotonic
 
 
 class SystemClock:
@@ -33,7 +43,7 @@ class SystemClock:
         return datetime.now(UTC)
 
     # The function itself: a service asks twice a request, and a frame around it costs as much.
-    monotonic = staticmethod(time.monotonic)
+    monotonic = staticmethod(_monotonic())
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -17,7 +17,7 @@ from agentscaler.act.client import Api
 from agentscaler.act.leases import Lease, list_leases, read_lease, write_lease
 from agentscaler.clock import Clock
 from agentscaler.control import sharding
-from agentscaler.control.leadership import Elector
+from agentscaler.control.leadership import Elector, Terms
 from agentscaler.control.sharding import Shard
 from agentscaler.errors import ClusterError
 from agentscaler.report import logs
@@ -27,6 +27,8 @@ Look: TypeAlias = Callable[[], Awaitable[Mapping[str, Lease]]]
 
 _LOG: Final = logs.logger("agentscaler.leadership")
 _SEEK_EVERY: Final = timedelta(seconds=1)
+# As long as a renewal: the Lease that was claimed runs meanwhile.
+_LOOK_SECONDS: Final = Terms().request_timeout.total_seconds()
 _RENEWAL_LOOKED_FOR: Final = timedelta(seconds=0.1)
 
 
@@ -92,7 +94,8 @@ class Candidacy:
     async def _is_undisturbed(self) -> bool:
         """Tell whether nobody holds a Lease of another division; in doubt somebody does."""
         try:
-            found = await self._look()
+            async with asyncio.timeout(_LOOK_SECONDS):
+                found = await self._look()
         except (ClusterError, TimeoutError) as exc:
             _LOG.warning("leases not listed, so nothing is led", error=str(exc))
             self._disturbed = True

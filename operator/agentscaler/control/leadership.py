@@ -89,7 +89,8 @@ class Elector:
             await asyncio.wait({working})
 
     async def _keep(self, working: "asyncio.Future[None]") -> None:
-        pause = every = self._terms.renew_every.total_seconds()
+        # At once: what was asked since the claim may have taken most of the time it is good for.
+        pause, every = 0.0, self._terms.renew_every.total_seconds()
         while not (await asyncio.wait({working}, timeout=pause))[0]:
             began = self._clock.monotonic()
             if not await self._renew() and not self.may_write():
@@ -106,12 +107,11 @@ class Elector:
 
     async def seek(self) -> bool:
         """Try once to become the holder."""
-        before = self._clock.monotonic()
         try:
             found = await self._within(self._read())
             if found is not None and not self._is_free(found):
                 return False
-            await _to_the_end(self._take(found, before))
+            await _to_the_end(self._take(found))
         except ForbiddenError as exc:
             _LOG.warning("lease not taken", error=str(exc))
             return False
@@ -119,7 +119,8 @@ class Elector:
             return False
         return True
 
-    async def _take(self, found: Lease | None, before: float) -> None:
+    async def _take(self, found: Lease | None) -> None:
+        before = self._clock.monotonic()
         self._lease = await self._within(self._write(self._claim(found)))
         self._prolong(before)
 

@@ -252,6 +252,29 @@ async def test_late_answer_is_followed_by_another_try_at_once_and_by_no_look() -
     assert await one._renew()
 
 
+async def test_first_renewal_and_the_one_after_a_late_one_follow_at_once() -> None:
+    shelf, clock = Shelf(), HandClock()
+    tries: list[float] = []
+    third = asyncio.Event()
+
+    async def write(lease: Lease) -> Lease:
+        tries.append(clock.seconds)
+        if len(tries) == 2:
+            clock.seconds += 30
+            raise ClusterError("no answer")
+        if len(tries) == 3:
+            third.set()
+        return await shelf.write(lease)
+
+    terms = replace(FAST, renew_deadline=timedelta(seconds=100), renew_every=timedelta(seconds=30))
+    one = Elector("one", shelf.read, write, clock=clock, terms=terms)
+    leading = asyncio.create_task(lead(one, until_cancelled))
+    await asyncio.wait_for(third.wait(), 10)
+    claimed, first, second = tries
+    assert (first - claimed, second - first) == (0, 30)
+    await end(leading)
+
+
 async def test_renewal_whose_answer_was_lost_is_found_out() -> None:
     shelf, clock = Shelf(), HandClock()
     one = elector("one", shelf, clock)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentscaler.act.leases import Lease
-from agentscaler.control import sharding
+from agentscaler.control import candidacy, sharding
 from agentscaler.control.candidacy import Candidacy
 from agentscaler.control.leadership import Elector, Terms
 from agentscaler.control.sharding import Shard
@@ -37,9 +37,10 @@ class Shelves:
         self.version = 0
         self.failing = False
         self.refusing = False
+        self.silent = False
 
     async def list(self) -> Mapping[str, Lease]:
-        await asyncio.sleep(0)
+        await asyncio.sleep(3600 if self.silent else 0)
         if self.failing:
             raise ClusterError("down")
         return dict(self.leases)
@@ -231,6 +232,21 @@ async def test_write_waits_for_a_late_renewal_and_not_for_one_that_fails() -> No
     assert not lost.done()
     clock.seconds += 3
     assert not await asyncio.wait_for(lost, 5)
+    await replica.stop()
+
+
+async def test_look_without_an_answer_keeps_nobody_from_trying_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(candidacy, "_LOOK_SECONDS", 0.01)
+    shelves, clock = Shelves(), StillClock()
+    shelves.silent = True
+    replica = Replica("one", 1, shelves, clock)
+    await turns()
+    assert replica.leads is None
+    shelves.silent = False
+    await turns()
+    assert replica.leads is not None
     await replica.stop()
 
 
