@@ -95,7 +95,7 @@ class Leader(FakeCluster):
         """Have another process lead from now on: it knows what is recorded, and nothing else."""
         for entry in self.registry:
             self.registry.drop(entry.key)
-        self.drains._places.clear()
+        self.drains._chosen.clear()
 
     def learn(self) -> None:
         """Let the registry know of every policy as it is now, as the watch does in time."""

@@ -188,3 +188,32 @@ async def test_no_pass_waits_for_what_a_policy_that_is_gone_left_behind(fleet: F
     assert fleet.leader.server.count(*LIST_PODS) == lists
     await fleet.leader.drains.release_left_behind()
     assert fleet.serving("a") == "true"
+
+
+async def test_pods_of_a_policy_that_was_made_again_serve_again(fleet: Fleet) -> None:
+    fleet.start({"a": 1, "b": 1}, detachable=True)
+    await passes(fleet, 2)
+    assert fleet.serving("a") == "false"
+    fleet.leader.load(active=2 * SLOTS)
+    fleet.leader.delete_policy()
+    fleet.leader.policy(uid="another", drain={}, demand=EAGER)
+    await passes(fleet, 1)
+    assert fleet.serving("a") == "true"
+
+
+async def test_few_pods_are_patched_at_once_and_growth_finds_a_place(fleet: Fleet) -> None:
+    fleet.start({f"p{number}": 0 for number in range(30)})
+    fleet.leader.agent("other", queue=20)
+    fleet.leader.policy("other", demand=EAGER)
+    await passes(fleet, 1)
+    fleet.leader.settle("other")
+    fleet.leader.load("other", queue=90)
+    fleet.leader.server.faults.append(Fault(*PATCH_POD, times=-1, hang=True))
+    patched = fleet.leader.server.count(*PATCH_POD)
+    before = fleet.leader.replicas("other")
+    passing = asyncio.create_task(fleet.leader.run_pass())
+    await until(lambda: fleet.leader.replicas("other") > before)
+    await until(lambda: fleet.leader.server.count(*PATCH_POD) == patched + 8)
+    fleet.leader.server.faults.clear()
+    fleet.leader.server.cut()
+    await passing

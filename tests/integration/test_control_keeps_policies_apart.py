@@ -334,6 +334,27 @@ async def test_nothing_is_written_after_leadership_is_lost(
         assert leader.new_writes(before) == []
 
 
+async def test_policy_paused_while_its_scaling_waits_for_the_right_to_write_is_not_scaled(
+    tmp_path: Path,
+) -> None:
+    asked = 0
+
+    def pause_in_the_middle() -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == 2:  # its status is written
+            scene.policy("a", mode="Paused")
+            scene.learn()
+        return True
+
+    async with leading(tmp_path, may_write=pause_in_the_middle) as scene:
+        busy(scene, "a")
+        before = scene.replicas("a")
+        await scene.run_pass()
+        assert asked >= 2
+        assert (scene.replicas("a"), scene.server.count(*ACT)) == (before, 0)
+
+
 async def test_load_does_not_wait_for_the_records_of_others(patient: Leader) -> None:
     crowd = [f"idle-{number}" for number in range(80)]
     for name in crowd:

@@ -7,6 +7,7 @@ ten thousand objects has no use for ten thousand models.
 
 import asyncio
 import json
+import math
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -97,6 +98,11 @@ class Api:
         await login.load(self._settings, self._kubeconfig)
         return await login.login_of(self._settings)
 
+    async def right_to_write(self, doing: str) -> None:
+        """Wait until a write may leave; raise LeadershipLostError if none may any more."""
+        if not await self._may_write():
+            raise LeadershipLostError(f"{doing}: another replica may be writing")
+
     async def get(self, place: Place) -> Body:
         """Read one object."""
         return await self._ask("get", place)
@@ -166,7 +172,9 @@ class Api:
         call = Call(verb, place, manager=self._manager, **details)
         async with self._slots:
             response = await self._open(
-                call, aiohttp.ClientTimeout(total=self.limits.timeout_seconds)
+                call,
+                # By default aiohttp rounds five seconds and more up to the next whole one.
+                aiohttp.ClientTimeout(total=self.limits.timeout_seconds, ceil_threshold=math.inf),
             )
             with our_words(call.doing):
                 answer: Body = json.loads(await response.read())
@@ -177,8 +185,8 @@ class Api:
         retries_left = _RETRIES
         while True:
             await self._throttle.turn()
-            if call.writes and not await self._may_write():
-                raise LeadershipLostError(f"{call.doing}: another replica may be writing")
+            if call.writes:
+                await self.right_to_write(call.doing)
             self.requests[call.verb, call.place.what] += 1
             with our_words(call.doing):
                 response = await self._send(call, patience)

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -225,6 +225,7 @@ class Cycle:
         )
 
     def _judge(self, entry: Entry, now: datetime) -> Plan | Workable | None:
+        self._parts.drains.meet(entry)
         standing = self._parts.judge.judge(entry, now)
         target = _target_text(entry.policy) if entry.policy else ""
         if isinstance(standing, Unknown):
@@ -263,7 +264,7 @@ class Cycle:
 
     def _look(self, entry: Entry, workable: Workable, seen: Readings, now: datetime) -> _Looked:
         policy, lead = workable.policy, entry.lead_time.value()
-        _start_clock(entry, workable.replicas.current)
+        entry.count_unsettled(workable.replicas.current)
         entry.readings = seen
         snapshot = Snapshot(
             now=now,
@@ -320,6 +321,10 @@ class Cycle:
         if workable is None or decision is None or decision.direction is Direction.NONE:
             return None
         if plan.scales:
+            await self._parts.api.right_to_write("scale")
+            # The spec may have changed while the status was written, or that was waited for.
+            if plan.is_outdated:
+                return None
             return await self._act(entry, workable, decision, plan.retreat)
         if decision.replicas != recommended:
             # A new recommendation starts the clocks, as if it were followed.
@@ -366,18 +371,6 @@ def _remember(entry: Entry, workable: Workable, decision: Decision, now: datetim
 def _scales(workable: Workable, decision: Decision) -> bool:
     """Tell whether a decision is another count, and is to be carried out."""
     return decision.direction is not Direction.NONE and workable.policy.spec.mode is Mode.AUTO
-
-
-def _start_clock(entry: Entry, current: int) -> None:
-    """Count a scaling whose end nobody recorded: the answer was lost, or who asked has ended."""
-    event = history.unsettled(entry.status.history)
-    if event is None or event.to != current:
-        return
-    at = event.time + timedelta(seconds=1)  # recorded times are cut: no cooldown may end early
-    if history.direction_of(event) is Direction.UP:
-        entry.memory = replace(entry.memory, last_up=at)
-    else:
-        entry.memory = replace(entry.memory, last_down=at)
 
 
 def _rehearse(entry: Entry, policy: Policy, seen: Snapshot) -> CandidateStatus | None:

@@ -5,9 +5,10 @@ the chosen are on record before the first of them is touched, until the last of 
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Final, NamedTuple, TypeAlias
 
 from agentscaler.act import pods
@@ -25,10 +26,13 @@ from agentscaler.observe.pods import PodReading, PodReadings
 from agentscaler.report import logs
 
 PodsSeen: TypeAlias = tuple[Pod, ...] | Missing
+_PodWork: TypeAlias = Callable[[], Awaitable[None]]
 
 # No pass waits longer for a list of pods: without one, nothing is removed.
 _LIST_SECONDS: Final = 5.0
 _RELEASE_SECONDS: Final = 2.0
+# Pods of a large fleet would else take all places of the connection, and growth has to wait.
+_PODS_AT_ONCE: Final = 8
 _NO_SERIES: Final = Missing(Why.EMPTY, "no series of the pod")
 _LOG: Final = logs.logger("agentscaler.draining")
 
@@ -36,6 +40,11 @@ _LOG: Final = logs.logger("agentscaler.draining")
 class _Place(NamedTuple):
     namespace: str
     selector: str
+
+
+class _Chosen(NamedTuple):
+    uid: str  # of the policy
+    place: _Place
 
 
 class Drains:
@@ -46,8 +55,9 @@ class Drains:
         self._observer = observer
         self._keyring = keyring
         self._clock = clock
-        self._places: dict[str, _Place] = {}
+        self._chosen: dict[str, _Chosen] = {}
         self._left_behind: list[_Place] = []
+        self._turns = asyncio.Semaphore(_PODS_AT_ONCE)
 
     async def read(self, policies: Sequence[Policy], now: datetime) -> Mapping[str, PodReadings]:
         """Read what the pods of these policies serve, by the keys of the policies."""
@@ -57,41 +67,51 @@ class Drains:
         """Give the pods of a target with what each serves."""
         return _join(await self._list(_Place(policy.namespace, target.selector)), readings)
 
+    def meet(self, entry: Entry) -> None:
+        """Have released what a policy of the same name had chosen, that is gone since."""
+        known = self._chosen.get(entry.key)
+        if known is not None and known.uid != entry.uid:
+            self.forget(entry.key)
+
     def remember(self, entry: Entry, target: Target) -> None:
         """Keep where the chosen pods of a policy are, as long as it has any."""
         if entry.draining:
-            self._places.setdefault(entry.key, _Place(entry.namespace, target.selector))
+            place = _Place(entry.namespace, target.selector)
+            self._chosen.setdefault(entry.key, _Chosen(entry.uid, place))
 
     async def choose(self, entry: Entry, target: Target, retreat: Retreat) -> None:
         """Mark the pods that are to go and have to end their work first; release all others."""
         place = _Place(entry.namespace, target.selector)
-        before = self._places.get(entry.key, place)
-        if before != place:
-            self._left_behind.append(before)
-        self._places[entry.key] = place
+        before = self._chosen.get(entry.key)
+        if before is not None and before.place != place:
+            self._left_behind.append(before.place)
+        self._left_behind = [each for each in self._left_behind if each != place]
+        self._chosen[entry.key] = _Chosen(entry.uid, place)
         entry.draining = names(retreat)
         now = self._clock.now()
-        await self._each(pods.release(self._api, place.namespace, pod) for pod in retreat.spared)
         await self._each(
-            pods.mark(self._api, place.namespace, pod, now)
+            partial(pods.release, self._api, place.namespace, pod) for pod in retreat.spared
+        )
+        await self._each(
+            partial(pods.mark, self._api, place.namespace, pod, now)
             for pod in retreat.waiting
             if pod.draining_since is None
         )
 
     async def stamp(self, namespace: str, retreat: Retreat) -> None:
         """Have just these pods removed by the next step down; ConflictError if one is gone."""
-        stamps = (pods.stamp(self._api, namespace, pod) for pod in retreat.leaving)
-        try:
-            await asyncio.gather(*stamps)
-        except NotFoundError as exc:
-            raise ConflictError(f"a pod that should go went by itself: {exc}") from exc
+        stamps = (partial(pods.stamp, self._api, namespace, pod) for pod in retreat.leaving)
+        for failure in await self._failures(stamps):
+            if isinstance(failure, NotFoundError):
+                raise ConflictError(f"a pod that should go went by itself: {failure}") from failure
+            raise failure
 
     async def release(self, entry: Entry) -> None:
         """Let all chosen pods of a policy stay; what fails is tried again at the next pass."""
-        place = self._places.get(entry.key)
-        if place is not None and await self._free(place):
+        chosen = self._chosen.get(entry.key)
+        if chosen is not None and await self._free(chosen.place):
             entry.draining = ()
-            del self._places[entry.key]
+            del self._chosen[entry.key]
 
     async def run(self) -> None:
         """Release what was left behind, until cancelled: no pass waits for it."""
@@ -107,16 +127,19 @@ class Drains:
 
     def forget(self, key: str) -> None:
         """Take note that a policy is gone: its pods are to be released."""
-        place = self._places.pop(key, None)
-        if place is not None:
-            self._left_behind.append(place)
+        chosen = self._chosen.pop(key, None)
+        if chosen is not None:
+            self._left_behind.append(chosen.place)
 
     async def _free(self, place: _Place) -> bool:
         """Release all pods that are marked; tell whether that is done."""
         try:
-            found = await pods.list_pods(self._api, *place)
+            async with self._turns:
+                found = await pods.list_pods(self._api, *place)
             await self._each(
-                pods.release(self._api, place.namespace, pod) for pod in found if pod.is_chosen
+                partial(pods.release, self._api, place.namespace, pod)
+                for pod in found
+                if pod.is_chosen
             )
         except ClusterError as exc:
             _LOG.warning("pods not released", namespace=place.namespace, error=str(exc))
@@ -134,11 +157,21 @@ class Drains:
         except ClusterError as exc:
             return Missing(Why.UNAVAILABLE, f"the pods are not listed: {exc}")
 
-    async def _each(self, works: Iterable[Awaitable[None]]) -> None:
+    async def _each(self, works: Iterable[_PodWork]) -> None:
         """Do all of these; pods that are gone are no trouble."""
-        for result in await asyncio.gather(*works, return_exceptions=True):
-            if isinstance(result, BaseException) and not isinstance(result, NotFoundError):
-                raise result
+        for failure in await self._failures(works):
+            if not isinstance(failure, NotFoundError):
+                raise failure
+
+    async def _failures(self, works: Iterable[_PodWork]) -> list[BaseException]:
+        """Do all of these, whichever fail, a few at a time; give what they failed with."""
+
+        async def in_turn(work: _PodWork) -> None:
+            async with self._turns:
+                await work()
+
+        ended = await asyncio.gather(*map(in_turn, works), return_exceptions=True)
+        return [each for each in ended if each is not None]
 
 
 def names(retreat: Retreat) -> tuple[str, ...]:

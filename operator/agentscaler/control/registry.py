@@ -7,7 +7,7 @@ so that it is reported and disturbs no other.
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import isfinite
 from typing import Any
@@ -17,14 +17,14 @@ from agentscaler.act.places import Kind, TargetKey
 from agentscaler.api.policy import Policy, parse_policy
 from agentscaler.api.status import BottleneckStatus, PolicyStatus
 from agentscaler.decide import reserve
-from agentscaler.decide.decision import Memory
+from agentscaler.decide.decision import Direction, Memory
 from agentscaler.decide.leadtime import LeadTime
 from agentscaler.decide.limits import Learned
 from agentscaler.decide.shadow import Shadow
 from agentscaler.errors import InvalidPolicyError
 from agentscaler.observe.readings import Readings
 from agentscaler.quantities import parse_duration, parse_quantity
-from agentscaler.report import candidates, limits
+from agentscaler.report import candidates, history, limits
 from agentscaler.report import status as statuses
 from agentscaler.report.troubles import Trouble
 
@@ -94,6 +94,17 @@ class Entry:
         self.draining = recorded.draining
         self.shadow = candidates.recall(recorded)
         self.bottleneck = recorded.bottleneck
+
+    def count_unsettled(self, current: int) -> None:
+        """Count a scaling whose end nobody recorded: the answer was lost, or its asker ended."""
+        event = history.unsettled(self.status.history)
+        if event is None or event.to != current:
+            return
+        at = event.time + timedelta(seconds=1)  # recorded times are cut: no cooldown may end early
+        if history.direction_of(event) is Direction.UP:
+            self.memory = replace(self.memory, last_up=at)
+        else:
+            self.memory = replace(self.memory, last_down=at)
 
     def turn_to_another_target(self) -> None:
         """Forget what was learned of the target before, but not what it has cost."""
