@@ -96,13 +96,14 @@ class Analyzer:
 
 
 def _take_up(entry: Entry, found: BottleneckStatus | None) -> None:
-    """Keep what was found; that replicas lack only if older readings said so as well.
+    """Keep what was found; that replicas lack only if the look before, at older readings, did too.
 
     As a rule the next pass adds them: told at once, each growth would be two writes and two Events.
     """
     before, entry.lacked = entry.lacked, entry.readings if _is_lack(found) else None
     is_news = not _is_lack(entry.bottleneck) and (before is None or before is entry.lacked)
-    entry.bottleneck = None if _is_lack(found) and is_news else found
+    if not _is_lack(found) or not is_news:
+        entry.bottleneck = found
 
 
 def _is_lack(found: BottleneckStatus | None) -> bool:

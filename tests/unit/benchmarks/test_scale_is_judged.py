@@ -78,6 +78,12 @@ def test_sizes_below_the_goal_are_not_held_against_it() -> None:
     assert list(judge(ALL[:1])) == []
 
 
+def test_queries_of_passes_longer_than_a_cycle_are_not_compared() -> None:
+    slow = [replace(each, pass_seconds=18.0) for each in ALL[2:]]
+    assert [each.goal for each in judge(slow) if each.goal.startswith("queries")] == []
+    assert "queries per cycle are constant" not in missed(ALL[0], slow[1])
+
+
 def test_table_and_document_have_a_column_for_each_size() -> None:
     told = report.markdown(ALL).splitlines()
     assert told[0] == "| policies | 100 | 1,000 | 5,000 | 10,000 |"

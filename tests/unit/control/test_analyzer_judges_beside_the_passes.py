@@ -117,6 +117,18 @@ async def test_lack_of_replicas_is_not_told_of_one_reading_however_often_it_is_j
     assert entry.bottleneck is None
 
 
+async def test_verdict_before_stays_until_a_second_look_finds_the_lack() -> None:
+    registry, entry = one_entry()
+    await run(registry, Server({("agents", "agent"): REFUSING}), 1)
+    entry.readings = replace(FULL)
+    await run(registry, Server({}), 1)
+    assert entry.bottleneck is not None
+    assert entry.bottleneck.verdict == "ProviderLimit"
+    entry.readings = replace(FULL)
+    await run(registry, Server({}), 1)
+    assert entry.bottleneck.verdict == "Replicas"
+
+
 async def test_profiles_are_asked_once_a_minute_for_all_policies() -> None:
     registry, _ = one_entry()
     registry.note(None, body("other", scaleTargetRef={"name": "other"}))
