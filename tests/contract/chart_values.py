@@ -60,6 +60,8 @@ VALUES: dict[str, dict[str, Any]] = {
         "dashboard": {"enabled": True, "labels": {"dashboards": "yes"}},
         "networkPolicy": {"enabled": True, "apiServerPorts": [6443], "prometheusPorts": [9090]},
         "logLevel": "debug",
+        "logFormat": "console",
+        "apiRate": 50,
     },
     "asked": {
         "webhook": {"enabled": True},

@@ -34,5 +34,7 @@
 - --webhook-listen=0.0.0.0:8443
 - --webhook-certificate=/etc/agentscaler/webhook
 {{- end }}
+- --api-rate={{ .Values.apiRate }}
 - --log-level={{ .Values.logLevel }}
+- --log-format={{ .Values.logFormat }}
 {{- end }}
