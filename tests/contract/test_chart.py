@@ -200,7 +200,8 @@ def test_values_reach_the_command_line(helm: Tool, tmp_path: Path) -> None:
         return given
 
     plain = ["--lease-namespace=system", "--lease-name=agentscaler-leader",
-             "--listen=0.0.0.0:8080", "--log-level=info"]  # fmt: skip
+             "--listen=0.0.0.0:8080", "--api-rate=200", "--log-level=info",
+             "--log-format=json"]  # fmt: skip
     url = "--prometheus-url=http://prometheus.monitoring:9090"
     assert arguments({}) == [url, *plain]
     assert arguments(VALUES["namespaced"]) == [

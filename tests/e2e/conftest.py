@@ -22,6 +22,7 @@ SCALE_TARGETS = [
     {"apiGroup": "apps", "resource": "deployments"},
     {"apiGroup": "apps", "resource": "statefulsets"},
     {"apiGroup": "argoproj.io", "resource": "rollouts"},
+    {"apiGroup": "bench.agentscaler.dev", "resource": "crews"},
 ]
 CHART = Path(__file__).parents[2] / "helm" / "agentscaler"
 

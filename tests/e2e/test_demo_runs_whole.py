@@ -78,8 +78,14 @@ def figures_of(running: subprocess.Popen[str]) -> str:
 
 def redis_of(running: subprocess.Popen[str]) -> list[psutil.Process]:
     """Find the session store."""
-    below = psutil.Process(running.pid).children(recursive=True)
-    return [each for each in below if each.name() == "redis-server"]
+    return [each for each in psutil.Process(running.pid).children(recursive=True) if is_redis(each)]
+
+
+def is_redis(process: psutil.Process) -> bool:
+    try:
+        return process.name() == "redis-server"
+    except psutil.NoSuchProcess:  # it has ended since it was listed
+        return False
 
 
 def figure(printed: str, name: str) -> str:

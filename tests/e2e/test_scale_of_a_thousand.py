@@ -1,4 +1,7 @@
-"""A thousand policies: constant queries, no writes but the refreshing, every policy each time."""
+"""A thousand policies: constant queries, no writes but the refreshing, every policy each time.
+
+Every tenth target is a Deployment; the others are of a kind with nothing but a `/scale`.
+"""
 
 import asyncio
 import time
@@ -11,14 +14,18 @@ from agentscaler import conventions
 from agentscaler.act.client import Limits, connect
 from agentscaler.act.places import POLICIES, Resource
 from agentscaler.report.status import HEARTBEAT
-from tests.bed.fleet import AgentConfig
 from tests.bed.processes import wait_until
+from tests.benchmarks.scale.objects import CREWS, crew, define_crews
 from tests.e2e.operators import Operator
 from tests.e2e.worlds import World, deployment
 
 pytestmark = pytest.mark.e2e
 
-PLACES = {"Deployment": Resource("apps/v1", "deployments"), conventions.KIND: POLICIES}
+PLACES = {
+    conventions.KIND: POLICIES,
+    "Deployment": Resource("apps/v1", "deployments"),
+    "Crew": CREWS,
+}
 COUNT = 1000
 INTERVAL_SECONDS = 15
 
@@ -26,13 +33,19 @@ INTERVAL_SECONDS = 15
 def documents() -> Iterator[dict[str, Any]]:
     for number in range(COUNT):
         name = f"agent-{number}"
-        yield deployment(name)
+        target = crew(name) if number % 10 else deployment(name)
+        yield target
         yield {
             "apiVersion": conventions.API_VERSION,
             "kind": conventions.KIND,
             "metadata": {"name": name},
             "spec": {
-                "scaleTargetRef": {"name": name},
+                "scaleTargetRef": {
+                    "apiVersion": target["apiVersion"],
+                    "kind": target["kind"],
+                    "name": name,
+                },
+                "signals": {"capacity": {"perReplica": "4"}},
                 "pollingInterval": f"{INTERVAL_SECONDS}s",
                 "prediction": {"mode": "Off"},
             },
@@ -43,12 +56,13 @@ def documents() -> Iterator[dict[str, Any]]:
 def test_thousand_policies_cost_a_constant_number_of_queries(
     world: World, process: Operator
 ) -> None:
-    for number in range(COUNT):
-        world.fleet.put(AgentConfig(namespace=world.namespace, name=f"agent-{number}"))
+    show_loads(world, 1.0)
+    define_crews(world.bed)
     try:
         asyncio.run(create_all(world))
         check_cost(process)
     finally:
+        show_loads(world, None)
         # Their end must not be the next test's burden. One by one takes a minute on a slow machine;
         # as a collection, the server breaks it off after one.
         for resource in PLACES.values():
@@ -58,6 +72,14 @@ def test_thousand_policies_cost_a_constant_number_of_queries(
         within=120,
         what="the end of the policies",
     )
+
+
+def show_loads(world: World, load: float | None) -> None:
+    """Have each agent that busy, with nobody waiting; None ends its series."""
+    for number in range(COUNT):
+        labels = {"namespace": world.namespace, "agent": f"agent-{number}"}
+        world.fleet.gauge(conventions.ACTIVE_REQUESTS, load, **labels)
+        world.fleet.gauge(conventions.QUEUE_DEPTH, load and 0.0, **labels)
 
 
 def check_cost(process: Operator) -> None:

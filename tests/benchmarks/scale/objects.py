@@ -45,9 +45,26 @@ def prepare(bed: Bed) -> None:
     """Make the namespaces, and the kind of the crews."""
     names = [f"bench-{number}" for number in range(_NAMESPACES)]
     documents = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": n}} for n in names]
-    listed = {"apiVersion": "v1", "kind": "List", "items": [*documents, _crew_definition()]}
+    listed = {"apiVersion": "v1", "kind": "List", "items": documents}
     bed.kubectl("apply", "--filename=-", stdin=json.dumps(listed))
+    define_crews(bed)
+
+
+def define_crews(bed: Bed) -> None:
+    """Make the kind of the crews."""
+    bed.kubectl("apply", "--filename=-", stdin=json.dumps(_crew_definition()))
     bed.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=30s")
+
+
+def crew(name: str) -> Document:
+    """Describe a crew of one member, who is ready."""
+    return {
+        "apiVersion": CREWS.api_version,
+        "kind": "Crew",
+        "metadata": {"name": name},
+        "spec": {"replicas": 1},
+        "status": {"replicas": 1, "readyReplicas": 1, "selector": f"app={name}"},
+    }
 
 
 async def grow(bed: Bed, begin: int, end: int, done: Callable[[int], None]) -> None:
@@ -103,14 +120,7 @@ async def _create(api: Api, number: int) -> None:
 def _target(number: int) -> tuple[Place, Document]:
     if is_deployment(number):
         return _DEPLOYMENTS.at(namespace_of(number)), deployment(name_of(number))
-    crew = {
-        "apiVersion": CREWS.api_version,
-        "kind": "Crew",
-        "metadata": {"name": name_of(number)},
-        "spec": {"replicas": 1},
-        "status": {"replicas": 1, "readyReplicas": 1, "selector": f"app={name_of(number)}"},
-    }
-    return CREWS.at(namespace_of(number)), crew
+    return CREWS.at(namespace_of(number)), crew(name_of(number))
 
 
 def _policy(number: int) -> Document:
