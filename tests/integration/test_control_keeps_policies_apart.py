@@ -95,10 +95,10 @@ async def test_defect_in_the_act_for_one_policy_disturbs_no_other(
     busy(leader, *NAMES)
     carry_out = scaling.carry_out
 
-    async def defective(api: Any, policy: Any, decision: Any, seen: Any) -> None:
+    async def defective(api: Any, policy: Any, decision: Any, seen: Any, **more: Any) -> None:
         if policy.name == "b":
             raise RuntimeError("broken on purpose")
-        await carry_out(api, policy, decision, seen)
+        await carry_out(api, policy, decision, seen, **more)
 
     with monkeypatch.context() as broken:
         broken.setattr(scaling, "carry_out", defective)
@@ -334,20 +334,24 @@ async def test_nothing_is_written_after_leadership_is_lost(
         assert leader.new_writes(before) == []
 
 
-async def test_policy_paused_while_its_scaling_waits_for_the_right_to_write_is_not_scaled(
-    tmp_path: Path,
+@pytest.mark.parametrize("end", ["paused", "deleted"])
+async def test_policy_that_ends_while_its_scaling_waits_for_the_right_to_write_is_not_scaled(
+    tmp_path: Path, end: str
 ) -> None:
     asked = 0
 
-    def pause_in_the_middle() -> bool:
+    def end_in_the_middle() -> bool:
         nonlocal asked
         asked += 1
         if asked == 2:  # its status is written
-            scene.policy("a", mode="Paused")
+            if end == "paused":
+                scene.policy("a", mode="Paused")
+            else:
+                scene.delete_policy("a")
             scene.learn()
         return True
 
-    async with leading(tmp_path, may_write=pause_in_the_middle) as scene:
+    async with leading(tmp_path, may_write=end_in_the_middle) as scene:
         busy(scene, "a")
         before = scene.replicas("a")
         await scene.run_pass()

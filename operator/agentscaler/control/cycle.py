@@ -97,8 +97,9 @@ class Plan:
 
     @property
     def is_outdated(self) -> bool:
-        """Tell whether the spec that it follows is gone: the policy is looked at anew, soon."""
-        return self.workable is not None and self.entry.policy is not self.workable.policy
+        """Tell whether the policy, or the spec that it follows, is gone: it is looked at anew."""
+        changed = self.workable is not None and self.entry.policy is not self.workable.policy
+        return self.entry.gone or changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,19 +322,14 @@ class Cycle:
         if workable is None or decision is None or decision.direction is Direction.NONE:
             return None
         if plan.scales:
-            await self._parts.api.right_to_write("scale")
-            # The spec may have changed while the status was written, or that was waited for.
-            if plan.is_outdated:
-                return None
-            return await self._act(entry, workable, decision, plan.retreat)
+            return await self._act(plan, workable, decision)
         if decision.replicas != recommended:
             # A new recommendation starts the clocks, as if it were followed.
             entry.memory = carried_out(decision)
         return None
 
-    async def _act(
-        self, entry: Entry, workable: Workable, decision: Decision, retreat: Retreat | None
-    ) -> Work | None:
+    async def _act(self, plan: Plan, workable: Workable, decision: Decision) -> Work | None:
+        entry, retreat = plan.entry, plan.retreat
         parts, target = self._parts, _reference(workable)
         event = history.attempt(entry.status.history, decision)
         if event is None:
@@ -342,7 +338,11 @@ class Cycle:
             if retreat is not None:
                 await parts.drains.stamp(entry.namespace, retreat)
             await scaling.carry_out(
-                parts.api, workable.policy, decision, workable.target.resource_version
+                parts.api,
+                workable.policy,
+                decision,
+                workable.target.resource_version,
+                is_wanted=lambda: not plan.is_outdated,
             )
         except ConflictError:
             raise

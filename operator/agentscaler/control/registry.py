@@ -41,7 +41,7 @@ class Entry:
     and `lacked` are those in which the last look found too few replicas.
     `otherwise` counts the decisions in a row whose reason is not the one on record.
     After a write that is `doubtful`, for its answer was lost, `stored` is what was read back; None
-    while `status` is what is on record.
+    while `status` is what is on record. `gone` is one that was deleted, or is another's to follow.
     """
 
     namespace: str
@@ -68,6 +68,7 @@ class Entry:
     otherwise: int = 0
     stored: PolicyStatus | None = None
     doubtful: bool = False
+    gone: bool = False
 
     @property
     def key(self) -> str:
@@ -182,7 +183,10 @@ class Registry:
     def drop(self, key: str) -> set[str]:
         """Forget a policy; give those that it stood in the way of."""
         entry = self._entries.pop(key, None)
-        return set() if entry is None else self._unlink(entry)
+        if entry is None:
+            return set()
+        entry.gone = True
+        return self._unlink(entry)
 
     def owner(self, entry: Entry) -> Entry:
         """Give the policy that may act on the entry's target: the oldest on it."""

@@ -1,5 +1,7 @@
 """Carry a decision out: set the count that was decided, on the version that was decided on."""
 
+from collections.abc import Callable
+
 from agentscaler.act.client import Api
 from agentscaler.act.scale import patch_replicas, read_scale
 from agentscaler.api.policy import Policy
@@ -9,15 +11,21 @@ from agentscaler.errors import ClusterError, ConflictError, ForbiddenError, NotF
 _TRIES = 4
 
 
-async def carry_out(api: Api, policy: Policy, decision: Decision, seen: str) -> None:
+async def carry_out(
+    api: Api, policy: Policy, decision: Decision, seen: str, *, is_wanted: Callable[[], bool]
+) -> None:
     """Set the decided count; raise ConflictError if the count is not the one decided from.
 
+    So it is if that is not wanted any more, which is asked after all waiting.
     `seen` is the version of the target that was decided on. Controllers write an object's status
     at any time, which makes a new version of it. Such a change leaves the count alone, so the
     object is read and the patch repeated.
     """
     ref, version = policy.spec.scale_target_ref, seen
     for tries_left in reversed(range(_TRIES)):
+        await api.right_to_write("scale")
+        if not is_wanted():
+            raise ConflictError(f"{policy.key} changed, or went, while its scaling waited")
         try:
             await patch_replicas(api, ref, policy.namespace, decision.replicas, version=version)
         except ConflictError:
