@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.apiserver import Fault
 from tests.fakes.cluster import EAGER, POLICY_STATUS, SCALE, SLOTS
-from tests.fakes.connected import until
+from tests.fakes.connected import QUICK, until
 from tests.fakes.leadership import leading
 from tests.fakes.podded import Fleet, passes
 
@@ -201,19 +203,48 @@ async def test_pods_of_a_policy_that_was_made_again_serve_again(fleet: Fleet) ->
     assert fleet.serving("a") == "true"
 
 
-async def test_few_pods_are_patched_at_once_and_growth_finds_a_place(fleet: Fleet) -> None:
+async def test_growth_finds_a_place_beside_pods_that_are_not_answered_for(tmp_path: Path) -> None:
+    async with leading(tmp_path, limits=replace(QUICK, concurrency=6)) as leader:
+        fleet = Fleet(leader)
+        fleet.start({f"p{number}": 0 for number in range(30)})
+        leader.agent("other", queue=20)
+        leader.policy("other", demand=EAGER)
+        await passes(fleet, 1)
+        leader.settle("other")
+        leader.server.faults.append(Fault(*PATCH_POD, times=-1, hang=True))
+        before, patched = leader.replicas("other"), leader.server.count(*PATCH_POD)
+        meanwhile = partial(leader.load, "other", queue=90)
+        passing = asyncio.create_task(leader.run_pass(meanwhile=meanwhile))
+        await until(lambda: leader.replicas("other") > before)
+        assert leader.server.count(*PATCH_POD) - patched <= 4
+        leader.server.cut()
+        await passing
+
+
+async def test_pods_that_are_not_answered_for_hold_up_those_of_no_other_policy(
+    fleet: Fleet,
+) -> None:
     fleet.start({f"p{number}": 0 for number in range(30)})
-    fleet.leader.agent("other", queue=20)
-    fleet.leader.policy("other", demand=EAGER)
     await passes(fleet, 1)
-    fleet.leader.settle("other")
-    fleet.leader.load("other", queue=90)
-    fleet.leader.server.faults.append(Fault(*PATCH_POD, times=-1, hang=True))
     patched = fleet.leader.server.count(*PATCH_POD)
-    before = fleet.leader.replicas("other")
-    passing = asyncio.create_task(fleet.leader.run_pass())
-    await until(lambda: fleet.leader.replicas("other") > before)
-    await until(lambda: fleet.leader.server.count(*PATCH_POD) == patched + 8)
-    fleet.leader.server.faults.clear()
-    fleet.leader.server.cut()
-    await passing
+    fleet.leader.server.faults.append(Fault(*PATCH_POD, times=4, hang=True))
+    await passes(fleet, 1)
+    assert fleet.leader.server.count(*PATCH_POD) == patched + 4
+    await passes(fleet, 1)
+    assert len(fleet.names()) == 1
+
+
+async def test_late_release_frees_no_pod_that_another_policy_chose_since(fleet: Fleet) -> None:
+    fleet.start({"a": 1, "b": 1}, detachable=True)
+    await passes(fleet, 2)
+    fleet.leader.delete_policy()
+    fleet.leader.drains.forget("agents/agent")
+    fleet.leader.server.faults.append(Fault(*LIST_PODS, times=1, hang=True))
+    releasing = asyncio.create_task(fleet.leader.drains.release_left_behind())
+    await until(lambda: fleet.leader.server.faults[0].times == 0)
+    fleet.leader.policy(uid="another", drain={}, demand=EAGER)
+    await passes(fleet, 3)
+    [chosen] = fleet.leader.status()["draining"]
+    await releasing
+    await fleet.leader.drains.release_left_behind()
+    assert fleet.serving(chosen) == "false"

@@ -20,7 +20,7 @@ from agentscaler.control.keyring import Keyring
 from agentscaler.control.registry import Entry
 from agentscaler.decide.draining import Retreat
 from agentscaler.decide.snapshot import Missing, Pod, Why
-from agentscaler.errors import ClusterError, ConflictError, NotFoundError
+from agentscaler.errors import AgentscalerError, ClusterError, ConflictError, NotFoundError
 from agentscaler.observe.observer import Observer
 from agentscaler.observe.pods import PodReading, PodReadings
 from agentscaler.report import logs
@@ -33,6 +33,7 @@ _LIST_SECONDS: Final = 5.0
 _RELEASE_SECONDS: Final = 2.0
 # Pods of a large fleet would else take all places of the connection, and growth has to wait.
 _PODS_AT_ONCE: Final = 8
+_PODS_OF_ONE: Final = 4  # policy
 _NO_SERIES: Final = Missing(Why.EMPTY, "no series of the pod")
 _LOG: Final = logs.logger("agentscaler.draining")
 
@@ -100,11 +101,13 @@ class Drains:
 
     async def stamp(self, namespace: str, retreat: Retreat) -> None:
         """Have just these pods removed by the next step down; ConflictError if one is gone."""
-        stamps = (partial(pods.stamp, self._api, namespace, pod) for pod in retreat.leaving)
-        for failure in await self._failures(stamps):
-            if isinstance(failure, NotFoundError):
-                raise ConflictError(f"a pod that should go went by itself: {failure}") from failure
-            raise failure
+        await self._each(partial(self._stamp, namespace, pod) for pod in retreat.leaving)
+
+    async def _stamp(self, namespace: str, pod: Pod) -> None:
+        try:
+            await pods.stamp(self._api, namespace, pod)
+        except NotFoundError as exc:
+            raise ConflictError(f"a pod that should go went by itself: {exc}") from exc
 
     async def release(self, entry: Entry) -> None:
         """Let all chosen pods of a policy stay; what fails is tried again at the next pass."""
@@ -123,7 +126,12 @@ class Drains:
         """Release the chosen pods of policies that are gone, or turned to another target."""
         places, self._left_behind = self._left_behind, []
         freed = await asyncio.gather(*(self._free(place) for place in places))
-        self._left_behind += [place for place, done in zip(places, freed, strict=True) if not done]
+        chosen = {each.place for each in self._chosen.values()}  # who chooses releases all others
+        self._left_behind += [
+            place
+            for place, done in zip(places, freed, strict=True)
+            if not done and place not in chosen
+        ]
 
     def forget(self, key: str) -> None:
         """Take note that a policy is gone: its pods are to be released."""
@@ -158,20 +166,27 @@ class Drains:
             return Missing(Why.UNAVAILABLE, f"the pods are not listed: {exc}")
 
     async def _each(self, works: Iterable[_PodWork]) -> None:
-        """Do all of these; pods that are gone are no trouble."""
-        for failure in await self._failures(works):
-            if not isinstance(failure, NotFoundError):
-                raise failure
+        """Do these, a few at a time, up to the first failure; pods that are gone are none.
 
-    async def _failures(self, works: Iterable[_PodWork]) -> list[BaseException]:
-        """Do all of these, whichever fail, a few at a time; give what they failed with."""
+        More than a few would have the pods of others wait for all of them.
+        """
+        left, failures = iter(works), list[AgentscalerError]()
 
-        async def in_turn(work: _PodWork) -> None:
-            async with self._turns:
-                await work()
+        async def go_on() -> None:
+            for work in left:
+                try:
+                    async with self._turns:
+                        await work()
+                except NotFoundError:
+                    pass
+                except AgentscalerError as exc:
+                    failures.append(exc)
+                if failures:
+                    return
 
-        ended = await asyncio.gather(*map(in_turn, works), return_exceptions=True)
-        return [each for each in ended if each is not None]
+        await asyncio.gather(*(go_on() for _ in range(_PODS_OF_ONE)))
+        if failures:
+            raise failures[0]
 
 
 def names(retreat: Retreat) -> tuple[str, ...]:
