@@ -110,7 +110,7 @@ def _listen(
     "--api-rate",
     default=200.0,
     type=click.FloatRange(min=1),
-    help="Most requests a second to the API server.",
+    help="Requests a second to the API server, on average; twice as many at once.",
 )
 @click.option(
     "--log-level",
