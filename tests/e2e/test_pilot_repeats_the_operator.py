@@ -108,7 +108,7 @@ async def test_pilot_decides_as_the_operator_did(
         with tapped(passes, "repeated"):
             async with running(installed):
                 await play(world)
-                history = world.history("repeated")
+            history = world.history("repeated")  # what was begun is carried out and told by now
     finally:
         operator.start()
         world.close()
