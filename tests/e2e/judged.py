@@ -28,4 +28,4 @@ def said_of(world: World, name: str, **spec: object) -> str:
 
 def until_said(words: str, world: World, name: str, **spec: object) -> None:
     """Ask until the server says it: it takes up the configuration in its own time."""
-    wait_until(lambda: words in said_of(world, name, **spec), within=30, what=f"{words!r}")
+    wait_until(lambda: words in said_of(world, name, **spec), within=60, what=f"{words!r}")

@@ -15,5 +15,5 @@ def grow(world: World) -> None:
     """Have requests wait for more replicas, and wait until those are on record."""
     size = world.replicas()
     world.pin(queue=4 * (size + 5), active=0)
-    wait_until(lambda: world.replicas() > size, within=30, what=f"growth in {world.namespace}")
-    wait_until(world.is_one_story, within=20, what="its record")
+    wait_until(lambda: world.replicas() > size, within=60, what=f"growth in {world.namespace}")
+    wait_until(world.is_one_story, within=60, what="its record")

@@ -20,7 +20,7 @@ def test_candidate_is_told_and_nothing_is_done_about_it(world: World) -> None:
         count: int | None = world.status().get("candidate", {}).get("desiredReplicas")
         return count
 
-    wait_until(lambda: candidate() == 3, within=20, what="a candidate with spare replicas")
+    wait_until(lambda: candidate() == 3, within=60, what="a candidate with spare replicas")
     assert world.replicas() == 2
     assert world.status()["desiredReplicas"] == 2
     story = "\n".join(world.status()["story"])

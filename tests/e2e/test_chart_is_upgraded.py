@@ -83,7 +83,7 @@ def grow(world: World) -> None:
     size = world.replicas()
     world.pin(queue=40, active=0)
     wait_until(lambda: world.replicas() > size, within=60, what="growth after the upgrade")
-    wait_until(lambda: world.history()[0]["outcome"] == "Applied", within=20, what="its record")
+    wait_until(lambda: world.history()[0]["outcome"] == "Applied", within=60, what="its record")
 
 
 @pytest.mark.timeout(600)
@@ -101,7 +101,7 @@ def test_upgrade_and_uninstall_leave_policies_and_targets_alone(
     before = untouched(world)
     release(world, "upgrade", str(CHART), "--reset-then-reuse-values", "--wait")
     assert untouched(world) == before
-    wait_until(lambda: candidate(world) is not None, within=20, what="the new field")
+    wait_until(lambda: candidate(world) is not None, within=60, what="the new field")
     with Operator(world.bed, "after"):
         grow(world)
 

@@ -48,7 +48,7 @@ def gateway(installed: Bed, asleep: World) -> Iterator[InstalledGateway]:
 def test_request_for_a_target_at_zero_wakes_it_within_a_second(
     installed: Bed, asleep: World, gateway: InstalledGateway
 ) -> None:
-    wait_until(lambda: bool(asleep.status()), within=20, what="the first look at the policy")
+    wait_until(lambda: bool(asleep.status()), within=60, what="the first look at the policy")
     config.load_kube_config(str(installed.kubeconfig))  # type: ignore[no-untyped-call]
     apps = client.AppsV1Api()
 

@@ -89,7 +89,7 @@ class Pods:
     def _until_known(self) -> None:
         expected = {agent.address for agent in self.serving}
         wait_until(
-            lambda: self._gateway.backends() == expected, within=20, what="the gateway's new list"
+            lambda: self._gateway.backends() == expected, within=60, what="the gateway's new list"
         )
 
 

@@ -101,12 +101,12 @@ def test_pod_leaves_its_service_and_comes_back_when_it_may_stay(
     world.apply(service("agent"))
     world.fleet.put(AgentConfig(namespace=world.namespace, name="agent", slots=4))
     world.pin(queue=0, active=1)
-    wait_until(lambda: in_service(world, "agent") == 4, within=20, what="4 endpoints")
+    wait_until(lambda: in_service(world, "agent") == 4, within=60, what="4 endpoints")
     world.policy(demand=EAGER, drain={})
     world.until_reason("Draining")
     left = 4 - len(world.status()["draining"])
     assert left < 4
-    wait_until(lambda: in_service(world, "agent") == left, within=20, what="fewer endpoints")
+    wait_until(lambda: in_service(world, "agent") == left, within=60, what="fewer endpoints")
     assert world.replicas() == 4
     match end:
         case "demand returns":
@@ -119,7 +119,7 @@ def test_pod_leaves_its_service_and_comes_back_when_it_may_stay(
             operator.start()
     wait_until(lambda: in_service(world, "agent") >= 4, within=40, what="all endpoints back")
     if end != "policy deleted":
-        wait_until(lambda: "draining" not in world.status(), within=20, what="no pod draining")
+        wait_until(lambda: "draining" not in world.status(), within=60, what="no pod draining")
 
 
 def test_idle_pods_go_and_busy_ones_only_after_maxwait(world: World) -> None:
@@ -158,18 +158,18 @@ def test_stateful_set_gives_up_the_idle_pods_at_its_end(world: World) -> None:
     )
     wait_until(
         lambda: world.read("statefulset", "numbered")["spec"]["replicas"] == 2,
-        within=30,
+        within=60,
         what="2 replicas",
     )
     wait_until(
         lambda: world.status("numbered").get("draining") == ["numbered-1"],
-        within=20,
+        within=60,
         what="the busy one alone draining",
     )
     assert world.read("statefulset", "numbered")["spec"]["replicas"] == 2
     world.fleet.gauge(conventions.ACTIVE_REQUESTS, 0, **labels, pod="numbered-1")
     wait_until(
         lambda: world.read("statefulset", "numbered")["spec"]["replicas"] == 1,
-        within=30,
+        within=60,
         what="1 replica",
     )

@@ -47,7 +47,7 @@ def test_ceiling_of_a_refusing_provider_outlives_the_operator(
     world.policy(demand=EAGER, limits=LIMITED, minReplicas=2)
     wait_until(
         lambda: refused(world) < 0.5 and world.status().get("desiredReplicas") == 2,
-        within=30,
+        within=60,
         what="a share of refused calls",
     )
     world.pin(queue=20, active=0)
@@ -73,7 +73,7 @@ def test_exhausted_budget_adds_nothing(world: World) -> None:
     world.pin(queue=0, active=0)
     budget = {"replicaHourCost": "3600k", "hard": "1"}  # a thousand a second
     world.policy(demand=EAGER, limits={"budget": budget})
-    wait_until(lambda: bool(world.status().get("limits")), within=20, what="a budget in the status")
+    wait_until(lambda: bool(world.status().get("limits")), within=60, what="a budget in the status")
     time.sleep(3)  # two polls and more, in which money is spent
     world.pin(queue=20, active=0)
     world.until_reason("BudgetExhausted")

@@ -49,7 +49,7 @@ def test_shards_act_at_once_and_are_taken_over_and_divided_anew(own_cluster: Bed
         ]
         wait_until(
             lambda: sorted(shard for each in three for shard in led(each)) == [0, 1],
-            within=20,
+            within=60,
             what="two leaders",
         )
         for world in worlds:
@@ -70,7 +70,7 @@ def test_shards_act_at_once_and_are_taken_over_and_divided_anew(own_cluster: Bed
         grow(worlds[1])
         assert led(alone, 1) == []
         second.terminate()
-        wait_until(lambda: led(alone, 1) == [0], within=10, what="the whole in one hand")
+        wait_until(lambda: led(alone, 1) == [0], within=30, what="the whole in one hand")
         for world in worlds:
             grow(world)
             assert not world.events("ReplicasContested")

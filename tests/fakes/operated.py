@@ -34,7 +34,7 @@ class Running:
     async def stop(self) -> None:
         """End it as SIGTERM does."""
         self.operator.stop()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             await self.task
 
 
@@ -57,7 +57,7 @@ class Scene(FakeCluster):
     async def lead(self, **settings: Any) -> Running:
         """Start an operator, and wait until it leads."""
         started = self.start(**settings)
-        await until(lambda: started.is_leading, 10)
+        await until(lambda: started.is_leading)
         return started
 
 

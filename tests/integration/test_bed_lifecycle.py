@@ -78,7 +78,7 @@ def test_scaling_down_spares_the_pods_with_the_higher_deletion_cost(bed: Bed) ->
 
     bed.kubectl("scale", "deploy/costly", "--replicas=2")
 
-    wait_until(lambda: len(pods(bed, "costly")) == 2, within=20, what="the end of two pods")
+    wait_until(lambda: len(pods(bed, "costly")) == 2, within=60, what="the end of two pods")
     assert sorted(pods(bed, "costly")) == busy
 
 
@@ -93,7 +93,7 @@ def test_a_pod_chooses_how_long_it_takes_to_start(bed: Bed) -> None:
             "bed.agentscaler.dev/start-delay-max": "60s",
         },
     )
-    wait_until(lambda: ready_replicas(bed, "eager") == 1, within=20, what="the eager pod's start")
+    wait_until(lambda: ready_replicas(bed, "eager") == 1, within=60, what="the eager pod's start")
     phase = bed.kubectl("get", "pods", "-l=app=slow", "-o=jsonpath={.items[*].status.phase}")
     assert (phase, ready_replicas(bed, "slow")) == ("Pending", 0)
 

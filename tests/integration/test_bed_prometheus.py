@@ -67,7 +67,7 @@ def ask(bed: Bed, query: str, at: datetime.datetime | None = None) -> list[dict[
 
 def test_target_is_scraped_with_the_labels_of_its_page(bed: Bed, page: str) -> None:
     bed.scrape("fleet", page, labels={"tier": "one"})
-    wait_until(lambda: bool(ask(bed, "agent_queue_depth")), within=20, what="a sample")
+    wait_until(lambda: bool(ask(bed, "agent_queue_depth")), within=60, what="a sample")
     assert ask(bed, "agent_queue_depth") == [
         {
             "__name__": "agent_queue_depth",
@@ -83,14 +83,14 @@ def test_target_is_scraped_with_the_labels_of_its_page(bed: Bed, page: str) -> N
 
 def test_removed_target_is_scraped_no_more(bed: Bed, page: str) -> None:
     bed.scrape("short", page)
-    wait_until(lambda: bool(ask(bed, 'up{job="short"}')), within=20, what="a scrape")
+    wait_until(lambda: bool(ask(bed, 'up{job="short"}')), within=60, what="a scrape")
     bed.unscrape("short")
-    wait_until(lambda: not ask(bed, 'up{job="short"}'), within=20, what="the end of its series")
+    wait_until(lambda: not ask(bed, 'up{job="short"}'), within=60, what="the end of its series")
 
 
 def test_stopped_prometheus_refuses_and_comes_back_with_its_data(bed: Bed, page: str) -> None:
     bed.scrape("fleet", page)
-    wait_until(lambda: bool(ask(bed, "agent_queue_depth")), within=20, what="a sample")
+    wait_until(lambda: bool(ask(bed, "agent_queue_depth")), within=60, what="a sample")
 
     bed.stop("prometheus")
     with pytest.raises(requests.ConnectionError):

