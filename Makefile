@@ -129,7 +129,7 @@ bench-reaction: $(READY)  ## Measure from sample to replicas, up to 5,000 polici
 	@$(BIN)/python -m tests.benchmarks.reaction $(if $(PEERS),--peers) $(if $(JSON),--json $(JSON)) $(ARGS)
 
 .PHONY: bench-scale
-bench-scale: $(READY)  ## Measure what 100 to 10,000 policies cost (a quarter of an hour and more; JSON=file ARGS='--sizes 100 1000')
+bench-scale: $(READY)  ## Measure what 100 to 10,000 policies cost (half an hour; JSON=file ARGS='--sizes 100 1000')
 	@$(BIN)/python -m tests.bed build
 	@$(BIN)/python -m tests.benchmarks.scale $(if $(JSON),--json $(JSON)) $(ARGS)
 
