@@ -82,7 +82,8 @@ class Walk:
         assert LEAST <= after <= MOST
         assert after > before or not blind, f"{name} was shrunk on missing data"
         assert self.mode[name] is Mode.AUTO, f"{name} was scaled in mode {self.mode[name]}"
-        moves = [(each["from"], each["to"]) for each in past[: self.passes]]
+        lately = past[: self.passes]
+        moves = [(each["from"], each["to"]) for each in lately if each["outcome"] != "Failed"]
         if (before, after) not in moves[:1]:  # two passes may have moved it twice
             (middle, end), *first = moves
             assert (first, end) == ([(before, middle)], after), f"{name}: {past[:2]}"
