@@ -84,6 +84,7 @@ class Walk:
         assert self.mode[name] is Mode.AUTO, f"{name} was scaled in mode {self.mode[name]}"
         lately = past[: self.passes]
         moves = [(each["from"], each["to"]) for each in lately if each["outcome"] != "Failed"]
+        assert moves, f"{name} was scaled, and nothing on record did it: {lately}"
         if (before, after) not in moves[:1]:  # two passes may have moved it twice
             (middle, end), *first = moves
             assert (first, end) == ([(before, middle)], after), f"{name}: {past[:2]}"

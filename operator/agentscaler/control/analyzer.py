@@ -90,7 +90,7 @@ class Analyzer:
         if situation.is_stuck and self._looks < _MOST_LOOKS:
             self._looks += 1
             situation = replace(situation, unscheduled=await self._unscheduled(policy))
-            if entry.policy is not policy:  # it changed, or went, while the pods were listed
+            if entry.policy is not policy:  # it changed while the pods were listed
                 return
         _take_up(entry, diagnosing.bottleneck_of(situation))
 
