@@ -165,12 +165,15 @@ class Elector:
     async def give_back(self) -> None:
         """Give the Lease back, so that the next holder need not wait for it to run out."""
         valid, self._valid_until = self.may_write(), _NEVER
-        if not valid or self._lease is None:
-            return
-        try:
-            self._lease = await self._within(self._write(replace(self._lease, holder="")))
-        except (ClusterError, TimeoutError):
-            return
+        for _ in range(2):  # once more where a renewal that was broken off had been written
+            if not valid or self._lease is None or self.holder != self._identity:
+                return
+            try:
+                self._lease = await self._within(self._write(replace(self._lease, holder="")))
+            except (ConflictError, NotFoundError):
+                await self._look_again()
+            except (ClusterError, TimeoutError):
+                return
 
     def _is_free(self, found: Lease) -> bool:
         now = self._clock.monotonic()

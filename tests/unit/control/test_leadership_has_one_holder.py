@@ -138,6 +138,33 @@ async def test_stopped_while_it_claims_gives_back_what_it_may_have_got() -> None
     assert (shelf.writes, one.may_write()) == (["one", ""], False)
 
 
+async def test_stopped_while_it_renews_gives_back_what_was_written_unheard() -> None:
+    shelf, renewed = Shelf(), asyncio.Event()
+
+    async def once_unheard(lease: Lease) -> Lease:
+        written = await shelf.write(lease)
+        if len(shelf.writes) == 2:
+            renewed.set()
+            await asyncio.sleep(3600)
+        return written
+
+    one = Elector("one", shelf.read, once_unheard, clock=HandClock(), terms=FAST)
+    task = asyncio.create_task(lead(one, until_cancelled))
+    await renewed.wait()
+    await end(task)
+    assert (shelf.writes, one.may_write()) == (["one", "one", ""], False)
+
+
+async def test_stopped_after_another_took_the_lease_leaves_it_alone() -> None:
+    shelf, clock = Shelf(), HandClock()
+    one = elector("one", shelf, clock)
+    assert await one.seek()
+    assert shelf.lease is not None
+    shelf.lease = replace(shelf.lease, holder="two", resource_version="9")
+    await one.give_back()
+    assert (shelf.lease.holder, shelf.writes) == ("two", ["one"])
+
+
 async def test_stopped_while_its_claim_fails_ends_all_the_same() -> None:
     shelf, clock = Shelf(), HandClock()
     claiming = asyncio.Event()
