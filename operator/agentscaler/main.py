@@ -135,7 +135,8 @@ class Operator:
             leading.cancel()
         ended = await asyncio.gather(leading, policies, return_exceptions=True)
         for each in ended:
-            if isinstance(each, Exception):
+            # A defect of a library in another language is no Exception.
+            if each is not None and not isinstance(each, asyncio.CancelledError):
                 raise each
 
     @asynccontextmanager

@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 
+from agentscaler.api.policy import Policy
 from agentscaler.control import scaling
 from agentscaler.control.registry import Entry
 from agentscaler.control.standing import Judge, Standing
 from agentscaler.decide import engine
 from agentscaler.errors import LeadershipLostError
+from agentscaler.forecast.bank import Bank
+from agentscaler.observe import asks
+from agentscaler.observe.sources import Sources
 from tests.fakes.apiserver import Fault
 from tests.fakes.cluster import POLICY_STATUS, SCALE
 from tests.fakes.connected import PATIENT, QUICK
@@ -87,6 +91,64 @@ async def test_defect_in_the_decision_for_one_policy_disturbs_no_other(
         broken.setattr(engine, "decide", defective)
         assert await leader.run_pass() == []
     assert [leader.replicas(name) > 5 for name in NAMES] == [True, False, True]
+
+
+async def test_query_that_breaks_its_parser_disturbs_no_other(leader: Leader) -> None:
+    busy(leader, "a", "c")
+    leader.agent("b")
+    query = {"name": "odd", "query": "rate(foo[1e400])", "target": {"perReplica": "1"}}
+    leader.policy("b", metrics=[query])
+    assert await leader.run_pass() == []
+    assert [leader.replicas(name) > 5 for name in NAMES] == [True, False, True]
+    assert conditions(leader, "b")["MetricsAvailable"][0] == "False"
+
+
+async def test_defect_in_the_questions_of_one_policy_disturbs_no_other(
+    leader: Leader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy(leader, *NAMES)
+    wants_of = asks.wants_of
+
+    def defective(policy: Policy, *more: Any) -> Any:
+        if policy.name == "b":
+            raise RuntimeError("broken on purpose")
+        return wants_of(policy, *more)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(asks, "wants_of", defective)
+        assert await leader.run_pass() == []
+    assert [leader.replicas(name) > 5 for name in NAMES] == [True, False, True]
+    await leader.run_pass()
+    assert leader.replicas("b") > 5
+
+
+async def test_defect_in_the_asking_of_a_server_ends_no_pass(
+    leader: Leader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy(leader, *NAMES)
+
+    def defective(*_: object) -> Any:
+        raise RuntimeError("broken on purpose")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Sources, "find", defective)
+        assert await leader.run_pass() == []
+    assert [leader.replicas(name) for name in NAMES] == [1, 1, 1]
+    await leader.run_pass()
+    assert all(leader.replicas(name) > 5 for name in NAMES)
+
+
+async def test_defect_in_the_forecasts_keeps_nobody_from_growing(
+    leader: Leader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy(leader, *NAMES)
+
+    def defective(*_: object) -> Any:
+        raise RuntimeError("broken on purpose")
+
+    monkeypatch.setattr(Bank, "observe", defective)
+    assert await leader.run_pass() == []
+    assert all(leader.replicas(name) > 5 for name in NAMES)
 
 
 async def test_defect_in_the_act_for_one_policy_disturbs_no_other(

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from agentscaler import conventions
+from agentscaler.control.loop import Loop
 from agentscaler.errors import LeadershipLostError, UsageError
 from agentscaler.handlers import lifecycle
 from tests.fakes.apiserver import Fault
@@ -199,6 +201,20 @@ async def test_operator_that_cannot_take_over_yet_can_be_stopped(scene: Scene) -
     await until(lambda: scene.holder() == running.identity)
     await running.stop()
     assert scene.holder() == ""
+
+
+async def test_panic_of_a_library_is_no_quiet_end(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class PanicError(BaseException):
+        """As libraries in other languages raise them: no Exception."""
+
+    def panicking(*_: object, **__: object) -> NoReturn:
+        raise PanicError("broken on purpose")
+
+    monkeypatch.setattr(Loop, "run", panicking)
+    with pytest.raises(PanicError):
+        await scene.start().task
 
 
 async def test_failing_api_server_is_outlived(scene: Scene) -> None:

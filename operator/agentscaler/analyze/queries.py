@@ -8,6 +8,8 @@ from typing import Final
 
 import promql_parser
 
+from agentscaler import promql
+
 _RATIO_NAME: Final = re.compile("ratio|utili[sz]ation|usage|percent|fraction|share|load")
 
 
@@ -33,8 +35,8 @@ def is_same(query: str, other: str) -> bool:
 
 def _tree(query: str) -> promql_parser.Expr | None:
     try:
-        return _leaf(promql_parser.parse(query))
-    except (ValueError, RecursionError):
+        return _leaf(promql.parse(query))
+    except ValueError:
         return None
 
 

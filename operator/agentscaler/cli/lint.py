@@ -7,13 +7,13 @@ from typing import Any, Final
 
 import click
 
+from agentscaler import promql
 from agentscaler.analyze import linting
 from agentscaler.analyze.linting import Finding, Severity
 from agentscaler.api.problems import write_path
 from agentscaler.cli import manifests
 from agentscaler.cli.manifests import Manifest
 from agentscaler.clock import SystemClock
-from agentscaler.observe import promql
 
 _FOUND: Final = 1
 _COLORS: Final = {Severity.ERROR: "red", Severity.WARNING: "yellow"}

@@ -258,9 +258,9 @@ class Cycle:
         secrets = await parts.keyring.read(policies)
         seen = await parts.observer.observe(policies, now=now, secrets=secrets)
         parts.telemetry.queries.labels(outcome="sent").inc(seen.queries)
-        parts.forecasts.follow(*policies)
         loads = ((key, work.load(readings.signals)) for key, readings in seen.readings.items())
-        parts.forecasts.note(now, {key: load for key, load in loads if load is not None})
+        known = {key: load for key, load in loads if load is not None}
+        parts.forecasts.feed(policies, now, known)
         return seen.readings
 
     def _look(self, entry: Entry, workable: Workable, seen: Readings, now: datetime) -> _Looked:

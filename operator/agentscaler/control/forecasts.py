@@ -69,6 +69,14 @@ class Forecasts:
         self._left: list[int] = []
         self._waiting: list[tuple[datetime, Mapping[str, float]]] = []
 
+    def feed(self, policies: Iterable[Policy], now: datetime, loads: Mapping[str, float]) -> None:
+        """Take in what a pass saw; a forecast that fails raises no count, and stops no pass."""
+        try:
+            self.follow(*policies)
+            self.note(now, loads)
+        except Exception as exc:  # noqa: BLE001 - a defect; decisions do without forecasts
+            _LOG.error("forecasts not fed", exc_info=exc)
+
     def follow(self, *policies: Policy) -> None:
         """Have a row for each policy, of the shape and of the load that its spec names."""
         if self._is_busy:

@@ -58,6 +58,8 @@ class Keyring:
         except ClusterError as exc:
             _LOG.warning("secret not read", secret=f"{namespace}/{name}", error=str(exc))
             return
+        except Exception as exc:  # noqa: BLE001 - a Secret of one namespace must not stop the others
+            _LOG.error("secret failed", secret=f"{namespace}/{name}", exc_info=exc)
         self._kept[key] = _Kept(credentials, now)
 
 

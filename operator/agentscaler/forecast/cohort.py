@@ -67,7 +67,8 @@ class Cohort:
 
     def advance(self, bucket: int) -> None:
         """Close all buckets before this one; those without samples have an unknown load."""
-        if bucket - self.open > LONGEST_MEMORY * self.rhythm.buckets:
+        is_new = self.open == 0 and not self.counts.any()  # not to close all buckets since 1970
+        if is_new or bucket - self.open > LONGEST_MEMORY * self.rhythm.buckets:
             self.forecaster = _forecaster(self.method, self.rhythm, self.quantiles)
             self.sums[:] = self.counts[:] = 0
             self.open = bucket

@@ -16,11 +16,11 @@ from typing import Any, Final, TypeAlias
 
 from aiohttp import web
 
+from agentscaler import promql
 from agentscaler.analyze import linting
 from agentscaler.analyze.linting import Severity
 from agentscaler.clock import Clock
 from agentscaler.errors import UsageError
-from agentscaler.observe import promql
 
 Remarks: TypeAlias = Callable[[Mapping[str, Any]], Iterable[str]]
 """Gives what there is to say of a policy that does not depend on it alone."""

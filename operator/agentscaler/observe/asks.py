@@ -10,17 +10,17 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Final, TypeAlias, TypeVar
 
-from agentscaler import conventions
+from agentscaler import conventions, promql
 from agentscaler.api.limits import Provider
 from agentscaler.api.policy import Policy, PolicySpec
 from agentscaler.api.signals import EmptyResult, Preset, Signal, SignalName
 from agentscaler.api.strategies import Demand, Threshold
 from agentscaler.decide.snapshot import Missing, Why
-from agentscaler.observe import confinement, expressions, presets, promql
+from agentscaler.observe import confinement, expressions, presets
 from agentscaler.observe.expressions import FRESH, WINDOW, Grouped, Ratio
 from agentscaler.observe.presets import Exported, Failures, Kind, Naming
-from agentscaler.observe.promql import Shape
 from agentscaler.observe.tenancy import TRUSTING, Tenancy
+from agentscaler.promql import Shape
 
 T = TypeVar("T")
 _Name = TypeVar("_Name", bound=str)

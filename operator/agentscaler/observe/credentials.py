@@ -82,7 +82,9 @@ def tls_context(credentials: Credentials) -> ssl.SSLContext | None:
         return None
     try:
         if credentials.authority:
-            context = ssl.create_default_context(cadata=credentials.authority)
+            # Only comments between certificates may have letters that are not ASCII.
+            plain = credentials.authority.encode("ascii", "replace").decode()
+            context = ssl.create_default_context(cadata=plain)
         else:
             context = ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
     except (ssl.SSLError, ValueError):
@@ -95,11 +97,13 @@ def tls_context(credentials: Credentials) -> ssl.SSLContext | None:
 def _load_certificate(context: ssl.SSLContext, credentials: Credentials) -> None:
     # The library reads a client certificate from files only: it gets one that nobody else may
     # read and that is gone at once.
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
-        file.write(f"{credentials.certificate}\n{credentials.private_key}\n")
-        file.flush()
-        try:
+    try:
+        with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+            file.write(f"{credentials.certificate}\n{credentials.private_key}\n")
+            file.flush()
             # An encrypted key would ask for its password on the terminal.
             context.load_cert_chain(file.name, password=lambda: "")
-        except (ssl.SSLError, ValueError):
-            raise ValueError(f"{CERTIFICATE} and {PRIVATE_KEY} are no pair in PEM form") from None
+    except (ssl.SSLError, ValueError):
+        raise ValueError(f"{CERTIFICATE} and {PRIVATE_KEY} are no pair in PEM form") from None
+    except OSError as exc:
+        raise ValueError(f"{CERTIFICATE} cannot be loaded: {exc.strerror}") from None

@@ -5,14 +5,15 @@ are asked side by side and each fails alone.
 """
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, Final, TypeAlias
 
 from agentscaler.api.policy import Policy
 from agentscaler.clock import Clock
-from agentscaler.decide.snapshot import Missing
+from agentscaler.decide.snapshot import Missing, Why
 from agentscaler.observe import asks, readings
 from agentscaler.observe.asks import Plan, Server, Wants
 from agentscaler.observe.credentials import Credentials
@@ -23,6 +24,8 @@ from agentscaler.observe.rations import ration
 from agentscaler.observe.readings import Answers, Readings
 from agentscaler.observe.sources import NO_SECRETS, SecretKey, Settings, Sources
 from agentscaler.observe.unions import Suspects
+
+logger: Final = logging.getLogger(__name__)
 
 Wanted: TypeAlias = Mapping[str, Wants]
 """What policies want to know, by their keys."""
@@ -63,13 +66,15 @@ class Observer:
         """Read everything that these policies want to know, as of `now`.
 
         Never raise for what a server does: readings that cannot be had are Missing. End within the
-        deadline of the settings.
+        deadline of the settings. A policy whose questions cannot be worked out has no readings.
         """
         asked_before = self._count()
-        wanted, plans = self._planned({each.key: self._wants_of(each) for each in policies})
+        wanted, plans = self._planned(
+            {each.key: wants for each in policies if (wants := self._wants_of(each))}
+        )
         until = self._clock.monotonic() + self._settings.deadline.total_seconds()
         passes = (
-            self._ask(server, plan, until=until, now=now, secrets=secrets)
+            self._ask_alone(server, plan, until=until, now=now, secrets=secrets)
             for server, plan in plans.items()
         )
         answers = dict(zip(plans, await asyncio.gather(*passes), strict=True))
@@ -94,6 +99,13 @@ class Observer:
         """Drop what is kept of a policy that is gone."""
         self._wants.pop(key, None)
 
+    async def _ask_alone(self, server: Server, plan: Plan, **how: Any) -> Answers | Missing:
+        try:
+            return await self._ask(server, plan, **how)
+        except Exception as exc:
+            logger.exception("a server of metrics could not be asked")
+            return Missing(Why.UNAVAILABLE, f"it could not be asked: {exc}")
+
     async def _ask(
         self,
         server: Server,
@@ -110,11 +122,15 @@ class Observer:
         suspects = self._suspects.setdefault(server, Suspects())
         return await Inquiry(prometheus, Caller(until, credentials), now, suspects).put(plan)
 
-    def _wants_of(self, policy: Policy) -> Wants:
+    def _wants_of(self, policy: Policy) -> Wants | None:
         known = self._wants.get(policy.key)
         if known is None or known[0] is not policy:
-            known = policy, asks.wants_of(policy, self._settings.window, self._settings.tenancy)
-            self._wants[policy.key] = known
+            try:
+                wants = asks.wants_of(policy, self._settings.window, self._settings.tenancy)
+            except Exception:
+                logger.exception("questions of %s not worked out", policy.key)
+                return None
+            known = self._wants[policy.key] = policy, wants
         return known[1]
 
     def _planned(self, wanted: Wanted) -> tuple[Wanted, Mapping[Server, Plan]]:

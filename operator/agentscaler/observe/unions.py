@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import quote_plus
 
 from agentscaler.observe.asks import Custom
-from agentscaler.observe.promql import Shape
+from agentscaler.promql import Shape
 
 ASK_LABEL: Final = "asp_ask"
 

@@ -2,13 +2,15 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from agentscaler.api.policy import Policy
+from agentscaler.control import keyring
 from agentscaler.control.keyring import Keyring
+from agentscaler.observe.credentials import Credentials, parse_credentials
 from tests.fakes.apiserver import FakeApiServer, Fault
 from tests.fakes.clocks import HandClock
 from tests.fakes.connected import connected
@@ -76,6 +78,20 @@ async def test_secret_that_is_not_there_leaves_the_others_alone(hall: Hall) -> N
 async def test_secret_that_makes_no_sense_has_no_credentials(hall: Hall) -> None:
     hall.put("two\nlines")
     assert await hall.tokens(keyed()) == {}
+
+
+async def test_secret_that_cannot_even_be_judged_leaves_the_others_alone(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(secret: Mapping[str, bytes]) -> Credentials:
+        if secret["token"] == b"broken":
+            raise RuntimeError("broken on purpose")
+        return parse_credentials(secret)
+
+    monkeypatch.setattr(keyring, "parse_credentials", broken)
+    hall.put("broken", "odd")
+    hall.put("sesame")
+    assert await hall.tokens(keyed("a", "odd"), keyed("b")) == {KEY: "sesame"}
 
 
 async def test_secret_that_was_deleted_counts_no_more(hall: Hall) -> None:

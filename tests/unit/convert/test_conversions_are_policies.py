@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from agentscaler import promql
 from agentscaler.analyze import linting
 from agentscaler.api.policy import Mode, parse_spec
 from agentscaler.convert import converting
-from agentscaler.observe import promql
 from tests.unit.convert.sources import FILES, NOW, convert, documents
 
 

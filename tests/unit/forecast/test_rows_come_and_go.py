@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from agentscaler.api.policy import Method
 from agentscaler.forecast import columns
 from agentscaler.forecast.bank import Bank
+from agentscaler.forecast.cohort import Cohort
+from agentscaler.forecast.columns import Doubles
 from agentscaler.forecast.mixture import Mixture
 from agentscaler.forecast.rhythm import Rhythm
 from agentscaler.forecast.timeofday import TimeOfDay
@@ -35,6 +37,25 @@ def test_bucket_follows_season_and_polls(
     season: timedelta, polling: timedelta, bucket: timedelta
 ) -> None:
     assert Rhythm.of(season, polling).bucket == bucket
+
+
+@pytest.mark.parametrize("years", [1, 6, 7, 30])
+def test_first_sample_closes_no_buckets_of_years_ago(years: int) -> None:
+    """Which took 11 s of the loop for seasons above six years, and with it the Lease."""
+    closed: list[int] = []
+
+    class Forecaster(Mixture):
+        def close(self, bucket: int, loads: Doubles) -> None:
+            closed.append(bucket)
+            super().close(bucket, loads)
+
+    rhythm = Rhythm.of(years * 365 * DAY, POLL)
+    cohort = Cohort(Method.MIXTURE, rhythm, np.array([0.9]))
+    cohort.forecaster = Forecaster(rhythm, cohort.quantiles)
+    bucket = rhythm.number(MIDNIGHT)
+    cohort.advance(bucket)
+    cohort.add(bucket, np.array([0]), np.array([5.0]))
+    assert (closed, cohort.open, cohort.counts.tolist()) == ([], bucket, [1.0])
 
 
 @given(st.lists(st.booleans(), max_size=40))

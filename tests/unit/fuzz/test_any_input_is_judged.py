@@ -21,10 +21,10 @@ from agentscaler.errors import BadResponseError, InvalidPolicyError, SourceError
 from agentscaler.forecast import rows
 from agentscaler.observe import answers, asks, confinement, pods, timelines
 from agentscaler.observe.failures import our_words, refusal_of, warning_in
-from agentscaler.observe.promql import problem_of
 from agentscaler.observe.tenancy import CONFINED
 from agentscaler.observe.timelines import Timeline
 from agentscaler.observe.transport import Exchange
+from agentscaler.promql import problem_of
 from agentscaler.report import status as reporting
 from tests.unit.control.bodies import body
 from tests.unit.observe.queries import QUERIES
@@ -34,7 +34,7 @@ HOUR = Timeline.back(NOON, timedelta(hours=1), timedelta(minutes=1))
 SPEC = crd.resource_schema()["properties"]["spec"]
 
 MOMENTS = ["2026-12-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59+14:00"]
-AMOUNTS = ["", "0", "-1", "1e9", "NaN", "+Inf", "80%", "30s", "8d", "9999d", "Auto"]
+AMOUNTS = ["", "0", "-1", "1e9", "1e19", "1e400", "NaN", "+Inf", "80%", "30s", "9999d", "Auto"]
 TEXTS = st.text(max_size=20) | st.sampled_from([*MOMENTS, *AMOUNTS, "0 0 * * *", "UTC", "sum(a)"])
 SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats() | TEXTS
 ANYTHING = st.recursive(

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
+from agentscaler import promql
 from agentscaler.api.signals import EmptyResult, Preset, SignalName
 from agentscaler.decide.snapshot import Missing, Why
-from agentscaler.observe import asks, expressions, presets, promql
+from agentscaler.observe import asks, expressions, presets
 from agentscaler.observe.asks import Custom, Server
 from agentscaler.observe.expressions import Grouped, Ratio
 from agentscaler.observe.presets import Exported, Kind
-from agentscaler.observe.promql import Shape
+from agentscaler.promql import Shape
 from tests.unit.observe.worlds import metric, policy
 
 QUEUE = SignalName.QUEUE_DEPTH

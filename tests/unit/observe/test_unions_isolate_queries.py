@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentscaler import promql
 from agentscaler.decide.snapshot import Missing, Why
 from agentscaler.errors import (
     BadQueryError,
@@ -14,15 +15,15 @@ from agentscaler.errors import (
     SourceTimeoutError,
     SourceUnavailableError,
 )
-from agentscaler.observe import asks, promql, unions
+from agentscaler.observe import asks, unions
 from agentscaler.observe.asks import Custom, Plan
 from agentscaler.observe.failures import HeavyQueryError, SlowQueryError
 from agentscaler.observe.inquiry import Inquiry
 from agentscaler.observe.prometheus import Caller, Prometheus
-from agentscaler.observe.promql import Shape
 from agentscaler.observe.readings import Answers
 from agentscaler.observe.transport import TooLargeError
 from agentscaler.observe.unions import PROBATION, Suspects
+from agentscaler.promql import Shape
 from tests.unit.observe.worlds import NOON, TwinOfPrometheus, policy, series
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from agentscaler.observe import promql
-from agentscaler.observe.promql import Shape
+from agentscaler import promql
+from agentscaler.promql import Shape
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,11 @@ def test_shape_is_told_for_every_kind_of_query(query: str, shape: Shape) -> None
 def test_query_without_sense_is_a_problem(query: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         promql.shape_of(query)
+    assert promql.problem_of(query).startswith("is not PromQL: ")
+
+
+@pytest.mark.parametrize("query", ["rate(foo[1e400])", "foo[1e19]", "up[5m:1e400]"])
+def test_text_that_breaks_the_parser_is_a_problem_and_no_crash(query: str) -> None:
     assert promql.problem_of(query).startswith("is not PromQL: ")
 
 

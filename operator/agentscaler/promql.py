@@ -50,11 +50,26 @@ def is_too_large(query: str) -> bool:
     return sum(1 for _ in _PART.finditer(query)) > _MOST_PARTS
 
 
+def parse(query: str) -> promql_parser.Expr:
+    """Read a query; raise ValueError with a sentence for whatever cannot be read.
+
+    The library ends some texts (`foo[1e400]`) in a panic, which is no Exception in Python.
+    """
+    try:
+        return promql_parser.parse(query)
+    except (ValueError, KeyboardInterrupt, SystemExit):
+        raise
+    except RecursionError as exc:
+        raise ValueError("is nested too deeply") from exc
+    except BaseException as exc:
+        raise ValueError(f"cannot be read: {exc}") from exc
+
+
 def shape_of(query: str) -> Shape:
     """Tell what a query gives; raise ValueError with the parser's sentence when it has no sense."""
     if is_too_large(query):
         raise ValueError(TOO_LARGE)
-    return _shape(promql_parser.parse(query))
+    return _shape(parse(query))
 
 
 def problem_of(query: str) -> str:
