@@ -1,10 +1,12 @@
 """A listed name that comes to mean this machine is not asked; an address that is listed is."""
 
+import json
 import socket
 from typing import Any
 
 import pytest
 
+from agentscaler.api.policy import Policy
 from agentscaler.clock import SystemClock
 from agentscaler.decide.snapshot import Missing, Why
 from agentscaler.observe.observer import Observer
@@ -82,3 +84,26 @@ async def test_answer_to_a_users_query_is_bounded_and_spoils_no_other() -> None:
     assert found["m"].why is Why.REFUSED
     assert "larger than 1048576 bytes" in found["m"].detail
     assert found["n"] == 7.0
+
+
+def large(request: Request) -> None:
+    """Give nine MiB, nearly all of it blanks."""
+    body = json.dumps({"status": "success", "data": {"resultType": "vector", "result": []}})
+    request.answer((body + " " * 9 * 1024 * 1024).encode())
+
+
+async def test_listed_server_may_answer_less_than_the_operators_own() -> None:
+    with serving(large) as server:
+        there = {"serverAddress": server.address}
+        settings = Settings("http://prometheus:9090", allowed=frozenset({server.address}))
+        listed = await signals_of(policy(prometheus=there), settings)
+        own = await signals_of(policy(), Settings(server.address))
+    assert {each.why for each in listed if isinstance(each, Missing)} == {Why.REFUSED}
+    assert {each.why for each in own if isinstance(each, Missing)} == {Why.EMPTY}
+
+
+async def signals_of(one: Policy, settings: Settings) -> list[Any]:
+    sources = Sources(settings, CLOCK)
+    seen = await Observer(sources, settings, CLOCK).observe([one], now=NOON)
+    sources.close()
+    return list(seen.readings[one.key].signals.values())

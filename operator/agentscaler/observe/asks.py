@@ -4,6 +4,7 @@ Pure. Metrics that all agents export are asked once for all of them, whatever th
 policies; only queries that users wrote are asked one by one (see `unions`).
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -68,6 +69,8 @@ class Custom:
 
 Source: TypeAlias = Grouped | Ratio | Custom | Missing
 """Where a reading comes from; Missing when there is nothing to ask."""
+Question: TypeAlias = Grouped | Custom
+"""What is put to a server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,22 @@ class Wants:
         for wants in (self.signals, self.metrics, self.gates, self.providers):
             for want in wants.values():
                 yield want.source
+
+    def questions(self) -> tuple[Question, ...]:
+        """Give what is to be asked, each question once."""
+        asked = (question for source in self.sources() for question in questions_of(source))
+        return tuple(dict.fromkeys(asked))
+
+
+def questions_of(source: Source) -> tuple[Question, ...]:
+    """Give what has to be asked for a reading."""
+    match source:
+        case Ratio():
+            return source.part, source.whole
+        case Grouped() | Custom():
+            return (source,)
+        case Missing():
+            return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,23 +199,20 @@ def confined(source: T, namespace: str, tenancy: Tenancy) -> T | Custom | Missin
 
 
 def plan(wants: Iterable[Wants]) -> dict[Server, Plan]:
-    """Gather what to ask each server: every query once, however many policies want it."""
-    found: dict[Server, tuple[dict[Grouped, None], dict[Custom, None]]] = {}
+    """Gather what to ask each server: every query once, those first that most policies want."""
+    found: defaultdict[Server, Counter[Question]] = defaultdict(Counter)
     for each in wants:
-        shared, custom = found.setdefault(each.server, ({}, {}))
-        for source in each.sources():
-            match source:
-                case Grouped():
-                    shared[source] = None
-                case Ratio():
-                    shared[source.part] = shared[source.whole] = None
-                case Custom():
-                    custom[source] = None
-                case Missing():
-                    pass
-    return {
-        server: Plan(tuple(shared), tuple(custom)) for server, (shared, custom) in found.items()
-    }
+        found[each.server].update(each.questions())
+    return {server: _plan(counted) for server, counted in found.items()}
+
+
+def _plan(counted: Counter[Question]) -> Plan:
+    """Sort questions; what one namespace alone asks for must not hold up what all ask for."""
+    questions = [question for question, _ in counted.most_common()]
+    return Plan(
+        tuple(each for each in questions if isinstance(each, Grouped)),
+        tuple(each for each in counted if isinstance(each, Custom)),
+    )
 
 
 def server_of(policy: Policy) -> Server:

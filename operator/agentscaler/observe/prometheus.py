@@ -26,6 +26,7 @@ from agentscaler.observe.failures import UnreachableError, our_words, warning_in
 from agentscaler.observe.timelines import Span
 from agentscaler.observe.transport import (
     MOST_BYTES,
+    MOST_GUARDED_BYTES,
     NO_RETRY,
     BoundedAdapter,
     Exchange,
@@ -52,13 +53,13 @@ class Answer(Generic[T]):
 class Caller:
     """As whom, until when (on the monotonic clock) and how long at most one question may take.
 
-    `most_bytes` is the largest answer that is taken in.
+    `most_bytes` is the largest answer that is taken in, None as much as the server is trusted with.
     """
 
     until: float
     credentials: Credentials = ANONYMOUS
     patience: float = 6.0
-    most_bytes: int = MOST_BYTES
+    most_bytes: int | None = None
 
 
 class _Client:
@@ -98,6 +99,7 @@ class Prometheus:
         self._unreachable = -math.inf, ""
         self._clock = clock
         self._guarded = guarded
+        self._most_bytes = MOST_GUARDED_BYTES if guarded else MOST_BYTES
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="prometheus")
         self._threads = _Threads()
         self._opened: list[_Client] = []
@@ -184,7 +186,7 @@ class Prometheus:
         if timeout <= 0:
             raise SourceTimeoutError(f"{self.host} had no time left to be asked")
         client = self._client(caller.credentials)
-        client.exchange.most_bytes = caller.most_bytes
+        client.exchange.most_bytes = caller.most_bytes or self._most_bytes
         try:
             with our_words(self.host, client.exchange):
                 content = read(ask(client.connect, timeout))

@@ -181,6 +181,13 @@ def test_each_server_has_a_plan_of_its_own() -> None:
     assert {len(plan.grouped) for plan in plans.values()} == {7}
 
 
+def test_what_most_policies_ask_goes_first() -> None:
+    rare = policy("a", signals={"queueDepth": {"metric": "a_queue"}})
+    wants = [asks.wants_of(each) for each in (rare, policy("b"), policy("c"))]
+    subjects = [grouped.subject for grouped in asks.plan(wants)[Server()].grouped]
+    assert subjects[-1] == "a_queue"
+
+
 def refusals_of(**signal: Any) -> asks.Want:
     provider = {"name": "openai", "rateLimitedRatio": signal}
     return asks.wants_of(policy(limits={"providers": [provider]})).providers["openai"]

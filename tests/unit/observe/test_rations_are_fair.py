@@ -1,34 +1,62 @@
-"""A namespace with very many queries keeps within its ration, and takes nothing from others."""
+"""A namespace with very many questions keeps within its ration, and takes nothing from others."""
+
+from typing import Any
 
 from agentscaler.decide.snapshot import Missing, Why
 from agentscaler.observe import asks, rations
 from agentscaler.observe.asks import Custom, Wants
+from agentscaler.observe.expressions import Grouped
 from tests.unit.observe.worlds import metric, policy
 
 
-def wants(name: str, *queries: str, namespace: str = "agents") -> Wants:
+def wants(name: str, *queries: str, namespace: str = "agents", **spec: Any) -> Wants:
     metrics = [metric(f"m{place}", query) for place, query in enumerate(queries)]
-    return asks.wants_of(policy(name, namespace=namespace, metrics=metrics, demand={}))
+    return asks.wants_of(policy(name, namespace=namespace, metrics=metrics, demand={}, **spec))
+
+
+OTHERS = {"others/p": wants("p", namespace="others")}
+"""Makes the default metrics a question of several namespaces, as it is everywhere."""
 
 
 def own(found: Wants) -> list[str]:
     return [each.query for each in found.sources() if isinstance(each, Custom)]
 
 
-def test_policies_beyond_the_ration_lose_their_own_queries_only() -> None:
-    wanted = {"agents/b": wants("b", "c", "d"), "agents/a": wants("a", "a", "b")}
+def test_policies_beyond_the_ration_lose_their_own_questions_only() -> None:
+    wanted = OTHERS | {"agents/b": wants("b", "c", "d"), "agents/a": wants("a", "a", "b")}
     rationed = rations.ration(wanted, most=3)
     assert own(rationed["agents/a"]) == ["a", "b"]
     assert own(rationed["agents/b"]) == []
     refused = rationed["agents/b"].metrics["m0"].source
     assert isinstance(refused, Missing)
     assert refused.why is Why.REFUSED
-    assert refused.detail == "the policies of agents have more than 3 queries of their own"
+    assert refused.detail == "the policies of agents ask more than 3 questions of their own"
     assert rationed["agents/b"].signals == wanted["agents/b"].signals
 
 
+def test_policy_beyond_the_ration_keeps_what_is_asked_anyway() -> None:
+    wanted = OTHERS | {"agents/a": wants("a", "a"), "agents/b": wants("b", "a", "b")}
+    assert own(rations.ration(wanted, most=1)["agents/b"]) == ["a"]
+
+
+def test_names_of_metrics_count_as_queries_do() -> None:
+    wanted = OTHERS | {
+        f"agents/{name}": wants(name, signals={"queueDepth": {"metric": f"{name}_queue"}})
+        for name in "abc"
+    }
+    rationed = rations.ration(wanted, most=2)
+    asked = {
+        each.query
+        for key in wanted
+        for each in rationed[key].sources()
+        if isinstance(each, Grouped) and "_queue" in each.subject
+    }
+    assert len(asked) == 2 + 1  # and that of the default, which others ask as well
+    assert rationed["others/p"] == wanted["others/p"]
+
+
 def test_same_query_of_several_policies_counts_once() -> None:
-    wanted = {f"agents/{name}": wants(name, "a") for name in "abc"}
+    wanted = OTHERS | {f"agents/{name}": wants(name, "a") for name in "abc"}
     assert rations.ration(wanted, most=1) == wanted
 
 
@@ -37,6 +65,6 @@ def test_every_namespace_has_a_ration_of_its_own() -> None:
     assert rations.ration(wanted, most=1) == wanted
 
 
-def test_policies_without_queries_of_their_own_are_left_alone() -> None:
-    wanted = {"agents/a": wants("a"), "agents/b": wants("b", "x")}
+def test_policies_without_questions_of_their_own_are_left_alone() -> None:
+    wanted = OTHERS | {"agents/a": wants("a"), "agents/b": wants("b", "x")}
     assert rations.ration(wanted, most=0)["agents/a"] == wanted["agents/a"]
