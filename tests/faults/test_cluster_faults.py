@@ -239,6 +239,17 @@ async def test_paused_rollout_does_not_keep_a_target_from_shrinking(leader: Lead
     assert leader.replicas() == 1
 
 
+async def test_stuck_rollout_of_a_fleet_that_drains_costs_no_busy_pod(leader: Leader) -> None:
+    """Its controller would remove some of each revision, whatever pods were chosen."""
+    leader.agent(replicas=6)
+    leader.policy(drain={})
+    half = {"spec": {"paused": True}, "status": {"updatedReplicas": 3}}
+    leader.server.objects.merge("deployments", ("agents", "agent"), half)
+    for _ in range(3):
+        await leader.run_pass(after=5)
+    assert (leader.replicas(), leader.status()["decision"]["reason"]) == (6, "RollingOut")
+
+
 async def test_selector_that_changes_leaves_no_pod_out_of_service(leader: Leader) -> None:
     fleet = Fleet(leader)
     fleet.start({"a": 1, "b": 1}, detachable=True)

@@ -21,14 +21,16 @@ _OPERATORS: Final = {"In": "in", "NotIn": "notin"}
 class Target:
     """The workload of a policy: replicas asked for, ready, and of the newest revision.
 
-    `rolling_out` is true while its controller replaces replicas and gets on with it. Two targets
-    that differ only in their version are equal: nothing happened that matters.
+    `rolling_out` is true while its controller replaces replicas and gets on with it; `mixed` while
+    replicas of several revisions are there, as also a paused or stuck rollout leaves them. Two
+    targets that differ only in their version are equal: nothing happened that matters.
     """
 
     replicas: int
     ready: int
     updated: int
     rolling_out: bool
+    mixed: bool
     selector: str
     uid: str
     resource_version: str = field(compare=False)
@@ -97,12 +99,13 @@ def _target(
     selector: str,
     path: FieldPath = REPLICAS,
 ) -> Target:
-    metadata = body["metadata"]
+    metadata, status = body["metadata"], body.get("status") or {}
     return Target(
         replicas=replicas,
         ready=ready,
-        updated=(body.get("status") or {}).get("updatedReplicas", 0),
+        updated=status.get("updatedReplicas", 0),
         rolling_out=rolling_out,
+        mixed=is_mixed(status),
         selector=sys.intern(selector),
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
@@ -115,6 +118,16 @@ def is_seen(body: Body) -> bool:
     # Argo Rollouts writes the number as a string.
     seen = str((body.get("status") or {}).get("observedGeneration", ""))
     return not seen.isdecimal() or int(seen) >= body["metadata"].get("generation", 0)
+
+
+def is_mixed(status: Body) -> bool:
+    """Tell whether replicas are left whose removal would be shared out among several revisions.
+
+    Controllers that name revisions, as those of StatefulSets do, always remove the last replica.
+    """
+    if "updatedReplicas" not in status or "updateRevision" in status:
+        return False
+    return bool(status["updatedReplicas"] < status.get("replicas", 0))
 
 
 def is_replacing(spec: Body, status: Body) -> bool:

@@ -86,7 +86,7 @@ class Judge:
             return found
         if rival := self._rival(policy):
             return rival
-        replicas = _replicas(entry, found)
+        replicas = _replicas(entry, found, policy)
         self._notice_foreign_write(entry, policy, found, replicas.current, now)
         return Workable(policy, found, replicas)
 
@@ -135,11 +135,16 @@ class Judge:
         entry.contested_until = now + _CONTEST
 
 
-def _replicas(entry: Entry, target: Target) -> Replicas:
-    """Give the counts; right after our own change, the watch still tells of the count before it."""
+def _replicas(entry: Entry, target: Target, policy: Policy) -> Replicas:
+    """Give the counts; right after our own change, the watch still tells of the count before it.
+
+    Of several revisions a controller removes some of each, whatever pods were chosen: to draining
+    that is a rollout, also where it is paused or stuck.
+    """
     knows_our_change = target.resource_version != entry.stale_version
     current = target.replicas
     if not knows_our_change and entry.replicas is not None:
         current = entry.replicas
     starting = max(0, current - target.ready)
-    return Replicas(current, target.ready, starting, target.rolling_out)
+    is_mixed = target.mixed and policy.spec.drain is not None
+    return Replicas(current, target.ready, starting, target.rolling_out or is_mixed)

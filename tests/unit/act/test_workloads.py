@@ -61,6 +61,24 @@ def test_rollout_is_seen_from_its_first_moment() -> None:
     assert not is_replacing({"strategy": ROLLING}, {})
 
 
+@pytest.mark.parametrize(
+    ("status", "mixed"),
+    [
+        ({"replicas": 13, "updatedReplicas": 5}, True),
+        ({"replicas": 5, "updatedReplicas": 5}, False),
+        ({"replicas": 5, "updatedReplicas": 2, "updateRevision": "b"}, False),
+        ({"replicas": 5}, False),
+    ],
+    ids=["stuck Deployment", "whole", "StatefulSet", "says nothing"],
+)
+def test_revisions_side_by_side_are_told_however_their_rollout_stands(
+    status: dict[str, Any], mixed: bool
+) -> None:
+    failed = [{"type": "Progressing", "status": "False"}]
+    target = read_plain(body({"strategy": ROLLING}, {**status, "conditions": failed}))
+    assert (target.mixed, target.rolling_out) == (mixed, False)
+
+
 def test_kind_that_never_replaces_is_never_rolling_out() -> None:
     assert not is_replacing({}, {"replicas": 3})
 

@@ -46,6 +46,7 @@ def workload(replicas: int = 2, *, version: str = "7", writer: str = "kubectl-ed
         ready=replicas,
         updated=replicas,
         rolling_out=False,
+        mixed=False,
         selector="app=agent",
         uid="uid-workload",
         resource_version=version,

@@ -1,5 +1,6 @@
 """What of the cluster stands in a policy's way, and who else writes its target's replicas."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -133,6 +134,15 @@ def test_policy_that_does_not_act_stands_beside_another_autoscaler(court: Court,
     court.sees(court.entry(mode=mode), workload())
 
 
+@pytest.mark.parametrize("drain", [None, {}])
+def test_revisions_side_by_side_hold_back_those_who_drain(
+    court: Court, drain: dict[str, str] | None
+) -> None:
+    stuck = replace(workload(5), mixed=True)
+    replicas = court.sees(court.entry(drain=drain), stuck).replicas
+    assert replicas.rolling_out is (drain is not None)
+
+
 def test_replicas_that_are_not_ready_are_starting(court: Court) -> None:
     target = workload(5)
     starting = Target(
@@ -140,6 +150,7 @@ def test_replicas_that_are_not_ready_are_starting(court: Court) -> None:
         ready=2,
         updated=5,
         rolling_out=True,
+        mixed=True,
         selector=target.selector,
         uid=target.uid,
         resource_version="8",
