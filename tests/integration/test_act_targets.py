@@ -1,5 +1,6 @@
 """Targets and rivals as they come and go in a cluster."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -99,6 +100,16 @@ async def test_one_watch_serves_all_targets_of_a_kind(tmp_path: Path) -> None:
             ("list", "deployments"),
             ("watch", "deployments"),
         ]
+
+
+async def test_kinds_that_nobody_answers_for_are_waited_for_once(tmp_path: Path) -> None:
+    """The connection of these tests gives a request half a second."""
+    async with seeing(tmp_path) as it:
+        it.server.faults.append(Fault("get", "discovery", times=-1, hang=True))
+        began = asyncio.get_running_loop().time()
+        await it.follow(*(Kind(f"made.up{number}/v1", "Agent") for number in range(12)))
+        assert asyncio.get_running_loop().time() - began < 4
+        it.server.cut()
 
 
 async def test_only_the_given_namespaces_are_looked_at(tmp_path: Path) -> None:

@@ -56,8 +56,8 @@ class Targets:
             for kind in self._followed.keys() - wanted:
                 await self._followed.pop(kind).stop()
             self._refused = {kind: self._refused[kind] for kind in self._refused.keys() & wanted}
-            for kind in wanted - self._followed.keys():
-                await self._begin(kind)
+            # At once: a pass waits for it, and policies may name many kinds that do not exist.
+            await asyncio.gather(*(self._begin(kind) for kind in wanted - self._followed.keys()))
 
     async def close(self) -> None:
         """Stop following."""
