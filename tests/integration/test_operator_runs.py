@@ -27,7 +27,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     # kopf now and then leaves behind one that waits for a pause; asyncio.run would cancel it.
     left = {each for each in asyncio.all_tasks() if not each.get_name().startswith("pause-waiter")}
     left.discard(asyncio.current_task())
-    _, alive = await asyncio.wait(left, timeout=2) if left else ((), ())
+    _, alive = await asyncio.wait(left, timeout=20) if left else ((), ())
     assert not alive
 
 
@@ -191,6 +191,17 @@ async def test_event_that_was_not_sent_is_sent_by_the_next_leader(scene: Scene) 
     await scene.lead()
     await until(lambda: len(scene.events("ScaledUp")) == 2)
     assert all(scene.history()[0]["id"] in told["message"] for told in scene.events("ScaledUp"))
+
+
+@pytest.mark.parametrize("hang", [True, False], ids=["under way", "to be tried again"])
+async def test_event_that_is_not_told_yet_is_told_before_the_stop(scene: Scene, hang: bool) -> None:
+    scene.agent(queue=20)
+    scene.policy()
+    scene.server.faults.append(Fault("create", "events", times=2, hang=hang))
+    running = await scene.lead()
+    await until(lambda: scene.server.count("create", "events") == 2)
+    await running.stop()
+    assert len(scene.events("ScaledUp")) == 2
 
 
 async def test_operator_that_cannot_take_over_yet_can_be_stopped(scene: Scene) -> None:

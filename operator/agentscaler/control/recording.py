@@ -99,10 +99,17 @@ class Record:
             await self._clock.sleep(_POST_SECONDS)
 
     async def post_due_events(self) -> None:
-        """Send the Events that may be sent now."""
+        """Send the Events that may be sent now; what a cancellation leaves untold is kept."""
         due = self._recorder.take(self._clock.now())
         self._telemetry.events_waiting.set(len(self._recorder))
-        await asyncio.gather(*(self._post(event) for event in due))
+        posts = [asyncio.create_task(self._post(event)) for event in due]
+        try:
+            await asyncio.gather(*posts)
+        except asyncio.CancelledError:
+            # One that was sent all the same has its name, and is found under it.
+            untold = [event for event, post in zip(due, posts, strict=True) if post.cancelled()]
+            self._recorder.put_back(untold)
+            raise
 
     async def _post(self, event: dict[str, Any]) -> None:
         trouble = ""

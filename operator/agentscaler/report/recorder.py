@@ -5,7 +5,7 @@ memory is bounded.
 """
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias, TypeVar
@@ -67,6 +67,10 @@ class _Bucket:
         self._tokens -= 1
         return True
 
+    def refund(self, count: int) -> None:
+        """Take tokens back that were spent for nothing."""
+        self._tokens = min(self._burst, self._tokens + count)
+
 
 @dataclass(slots=True)
 class _Tale:
@@ -111,6 +115,11 @@ class Recorder:
         while self._waiting and self._together.spend(now):
             taken.append(self._waiting.popleft())
         return taken
+
+    def put_back(self, untold: Sequence[Body]) -> None:
+        """Take Events back that were handed out and not sent; they are the next to be."""
+        self._waiting.extendleft(reversed(untold))
+        self._together.refund(len(untold))
 
     def _refusal(self, notice: Notice, now: datetime) -> str:
         if len(self._waiting) >= _WAITING:

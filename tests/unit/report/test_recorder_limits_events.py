@@ -66,6 +66,15 @@ def test_all_together_are_sent_at_twenty_a_second() -> None:
     assert [len(recorder.take(NOON + second * SECOND)) for second in range(4)] == [20, 20, 10, 0]
 
 
+def test_what_is_put_back_is_handed_out_first_and_costs_nothing() -> None:
+    recorder = Recorder("pod-0")
+    recorder.offer([notice(number, uid=str(number)) for number in range(30)], NOON)
+    taken = recorder.take(NOON)
+    recorder.put_back(taken[5:])
+    assert len(recorder) == 25
+    assert recorder.take(NOON) == taken[5:]
+
+
 def test_queue_is_bounded_and_tells_what_it_drops() -> None:
     recorder = Recorder("pod-0")
     dropped = recorder.offer([notice(number, uid=str(number)) for number in range(1010)], NOON)
