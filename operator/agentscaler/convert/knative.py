@@ -28,6 +28,7 @@ _CONTAINERS: Final[Path] = ("spec", "template", "spec", "containerConcurrency")
 # Defaults of Knative's ConfigMap config-autoscaler.
 _TARGETS: Final = {"concurrency": "100", "rps": "200"}
 _SHARE: Final = 70
+_LEAST: Final = 1.0  # of requests, or of requests a second, that Knative aims at a replica
 _WINDOW: Final = "60s"
 _UNLIMITED: Final = 10  # our default
 _LOST: Final = {
@@ -150,35 +151,56 @@ def _is_by_hpa(wishes: Wishes) -> bool:
 
 def _size_by_concurrency(draft: Draft, wishes: Wishes, limit: int) -> None:
     """Take the smaller of the soft and the hard limit, as Knative does, for a replica's slots."""
-    slots = parse_quantity(_target(wishes, "concurrency"))
-    if limit and limit <= slots:
-        slots = limit
+    slots, share = _slots(wishes, limit), _share(wishes)
+    if is_tiny := slots * share < _LEAST * 100:
+        slots, share = _LEAST, 100
     draft.spec["signals"] = {"capacity": {"perReplica": format_quantity(slots)}}
     draft.spec["demand"] = {
-        "targetUtilization": f"{_share(wishes)}%",
+        "targetUtilization": f"{share}%",
         "scaleDown": {"cooldown": _cooldown(draft, wishes)},
     }
+    path, before = _place_of_slots(wishes, limit, slots)
+    full = ", all of them used, for Knative aims at one or more" if is_tiny else ""
     draft.note(
-        _CONTAINERS if slots == limit else wishes.at("target"),
-        f"{slots:g} requests a replica become its slots; requests that wait count too, and a "
-        "forecast may raise the count",
+        path,
+        f"{before}{slots:g} requests a replica become its slots{full}; requests that wait count "
+        "too, and a forecast may raise the count",
     )
+
+
+def _slots(wishes: Wishes, limit: int) -> float:
+    if "target" not in wishes and limit:
+        return limit
+    soft = parse_quantity(_target(wishes, "concurrency"))
+    return min(soft, limit) if limit else soft
+
+
+def _place_of_slots(wishes: Wishes, limit: int, slots: float) -> tuple[Path, str]:
+    """Give the field that the slots come from, and what to say before them."""
+    if "target" in wishes and slots != limit:
+        return wishes.at("target"), ""
+    if limit:
+        return _CONTAINERS, ""
+    return _CONTAINERS, "is unlimited, and no target is given: Knative's default, "
 
 
 def _cooldown(draft: Draft, wishes: Wishes) -> str:
-    """Give the time that the way down looks back: the delay if there is one, else the window."""
-    name = "scale-down-delay" if "scale-down-delay" in wishes else "window"
-    span = fields.duration_at(wishes.get(name, _WINDOW), wishes.at(name))
+    """Give the time that the way down looks back: the longer of the window and the delay."""
+    spans = {
+        name: fields.duration_at(wishes.get(name, default), wishes.at(name))
+        for name, default in (("window", _WINDOW), ("scale-down-delay", "0s"))
+    }
+    name = max(spans, key=lambda each: spans[each])
     draft.note(
         wishes.at(name),
-        f"becomes demand.scaleDown.cooldown: the highest need of {format_duration(span)} holds, "
-        "where Knative's window takes the mean",
+        f"becomes demand.scaleDown.cooldown: the highest need of {format_duration(spans[name])} "
+        "holds, where Knative's window takes the mean",
     )
-    return format_duration(span)
+    return format_duration(spans[name])
 
 
 def _add_rate(draft: Draft, wishes: Wishes) -> None:
-    each = parse_quantity(_target(wishes, "rps")) * _share(wishes) / 100
+    each = max(_LEAST, parse_quantity(_target(wishes, "rps")) * _share(wishes) / 100)
     found = series(REQUESTS_RECEIVED, [matcher("agent", "=", draft.metadata.name)])
     draft.add_metric("rps", f"sum(rate({found}[1m]))", perReplica=format_quantity(each))
     draft.note(

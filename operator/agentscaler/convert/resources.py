@@ -7,13 +7,13 @@ from agentscaler.api.policy import ScaleTargetRef
 from agentscaler.api.problems import Path
 from agentscaler.convert.draft import Draft
 from agentscaler.convert.labels import matcher, series
+from agentscaler.observe.expressions import POD_ENDINGS
 
 _USED: Final = {
     "cpu": "container_cpu_usage_seconds_total",
     "memory": "container_memory_working_set_bytes",
 }
 _ASKED: Final = "kube_pod_container_resource_requests"
-_ENDINGS: Final = {"Deployment": "-[a-z0-9]+-[a-z0-9]+", "StatefulSet": "-[0-9]+"}
 _WHOLE: Final = 100
 _ADVICE: Final = (
     "CPU and memory say little of agents that wait for models: where the agent exports its "
@@ -60,7 +60,7 @@ def pods_of(draft: Draft) -> list[str]:
     """Write matchers of the target's pods, by how its kind names them."""
     target = ScaleTargetRef.model_validate(draft.spec["scaleTargetRef"])
     name = target.name.replace(".", "[.]")
-    pod = matcher("pod", "=~", name + _ENDINGS.get(target.kind, "-.+"))
+    pod = matcher("pod", "=~", name + POD_ENDINGS.get(target.kind, "-.+"))
     namespace = draft.metadata.namespace
     return [matcher("namespace", "=", namespace), pod] if namespace else [pod]
 

@@ -108,9 +108,20 @@ def _add_schedule(draft: Draft, trigger: Trigger, path: Path) -> None:
             "timezone": given["timezone"],
             "start": given["start"].strip(),
             "end": given["end"].strip(),
-            "minReplicas": fields.whole_at(given["desiredReplicas"], (*inside, "desiredReplicas")),
+            "minReplicas": _wished(draft, given["desiredReplicas"], (*inside, "desiredReplicas")),
         }
     )
+
+
+def _wished(draft: Draft, written: str, path: Path) -> int:
+    """Give the count of a cron trigger within KEDA's bounds, which a schedule would overrule."""
+    count = fields.whole_at(written, path)
+    low, high = draft.spec["minReplicas"], draft.spec["maxReplicas"]
+    kept: int = min(max(count, low), high)
+    if kept != count:
+        bound = "maxReplicaCount" if count > high else "minReplicaCount"
+        draft.note(path, f"{count} becomes {kept}, {bound}: in a policy a schedule overrules that")
+    return kept
 
 
 def _use(trigger: Trigger, path: Path) -> Use:

@@ -34,7 +34,12 @@ WORKLOAD_LABEL: Final = "asp_workload"
 # Kubernetes names a Deployment's pods <name>-<hash>-<5 characters>, a StatefulSet's <name>-<n>;
 # its random characters leave out vowels and what looks alike.
 _RANDOM: Final = "[bcdfghjklmnpqrstvwxz2456789]"
-_POD_NAME: Final = f"(.+)-{_RANDOM}{{1,10}}-{_RANDOM}{{5}}|(.+)-[0-9]+"
+POD_ENDINGS: Final = {
+    "Deployment": f"-{_RANDOM}{{1,10}}-{_RANDOM}{{5}}",
+    "StatefulSet": "-[0-9]+",
+}
+"""What follows the name of a workload in those of its pods, by its kind."""
+_POD_NAME: Final = "|".join(f"(.+){ending}" for ending in POD_ENDINGS.values())
 
 
 @dataclass(frozen=True, slots=True)

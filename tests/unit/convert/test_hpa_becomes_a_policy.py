@@ -1,5 +1,6 @@
 """What an HPA asks for, and what becomes of it."""
 
+import re
 from typing import Any
 
 import pytest
@@ -57,6 +58,32 @@ def test_utilization_is_use_over_requests_of_the_targets_pods() -> None:
     assert used == (f'sum(rate(container_cpu_usage_seconds_total{{{pods},container!=""}}[2m]))')
     assert asked == f'sum(kube_pod_container_resource_requests{{{pods},resource="cpu"}})'
     assert metric["target"] == {"utilization": "60%"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "own", "foreign"),
+    [
+        (
+            "Deployment",
+            ["research-6d4cf56db6-x7x9z", "research-68b9-tq2wk"],
+            ["research-db-0", "research-agent-x7x9z", "research-job-abcde",
+             "research-worker-6d4cf56db6-x7x9z", "research-6d4cf56db6-x7x9"],
+        ),
+        (
+            "StatefulSet",
+            ["research-0", "research-12"],
+            ["research-db-0", "research-6d4cf56db6-x7x9z", "research-x"],
+        ),
+    ],
+    ids=["Deployment", "StatefulSet"],
+)  # fmt: skip
+def test_pods_of_the_target_are_told_from_those_of_names_that_begin_alike(
+    kind: str, own: list[str], foreign: list[str]
+) -> None:
+    result = convert(hpa(scaleTargetRef={**TARGET, "kind": kind}))
+    (pattern,) = set(re.findall(r'pod=~"([^"]+)"', metric_of(result, "cpu")["query"]))
+    matched = [name for name in [*own, *foreign] if re.fullmatch(pattern, name)]
+    assert matched == own
 
 
 def test_container_resource_counts_that_container_on_both_sides() -> None:

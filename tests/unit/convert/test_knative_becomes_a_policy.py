@@ -62,8 +62,9 @@ def test_annotations_become_fields_in_either_spelling() -> None:
         (12, "8", "8", AT + "target"),
         (0, "2.5", "2.5", AT + "target"),
         (4, None, "4", "spec.template.spec.containerConcurrency"),
+        (200, None, "200", "spec.template.spec.containerConcurrency"),
     ],
-    ids=["hard limit", "soft limit", "no hard limit", "only a hard limit"],
+    ids=["hard limit", "soft limit", "no hard limit", "only a hard limit", "above the default"],
 )
 def test_smaller_limit_is_what_a_replica_serves(
     limit: int, target: str | None, slots: str, blamed: str
@@ -71,6 +72,51 @@ def test_smaller_limit_is_what_a_replica_serves(
     result = convert(service({} if target is None else {"target": target}, limit))
     assert result.policy["spec"]["signals"] == {"capacity": {"perReplica": slots}}
     assert f"{slots} requests a replica" in notes_of(result)[blamed]
+
+
+def test_default_target_is_not_said_to_be_an_annotation() -> None:
+    told = notes_of(convert(service({})))
+    assert AT + "target" not in told
+    said = told["spec.template.spec.containerConcurrency"]
+    assert said.startswith("is unlimited, and no target is given: Knative's default, 100 requests")
+
+
+@pytest.mark.parametrize(
+    ("limit", "target", "spec"),
+    [(1, None, ("1", "100%")), (0, "0.5", ("1", "100%")), (2, None, ("2", "70%"))],
+    ids=["one at a time", "less than one", "the share of two is above one"],
+)
+def test_replica_is_sized_for_one_request_at_least_as_knative_does(
+    limit: int, target: str | None, spec: tuple[str, str]
+) -> None:
+    result = convert(service({} if target is None else {"target": target}, limit))
+    found = result.policy["spec"]
+    capacity, share = found["signals"]["capacity"], found["demand"]["targetUtilization"]
+    assert (capacity["perReplica"], share) == spec
+    assert ("aims at one or more" in str(result.notes)) is (share == "100%")
+
+
+def test_rate_is_one_a_second_at_least_as_knative_has_it() -> None:
+    result = convert(service({"metric": "rps", "target": "1"}))
+    assert metric_of(result, "rps")["target"] == {"perReplica": "1"}
+
+
+@pytest.mark.parametrize(
+    ("annotations", "cooldown", "blamed"),
+    [
+        ({"scale_down_delay": "0s", "window": "10m"}, "10m", "window"),
+        ({"scale_down_delay": "0s"}, "1m", "window"),
+        ({"scale_down_delay": "15m", "window": "10m"}, "15m", "scale-down-delay"),
+        ({"scale_down_delay": "15m"}, "15m", "scale-down-delay"),
+    ],
+    ids=["no delay", "no delay of the default", "longer delay", "delay of the default"],
+)
+def test_way_down_looks_back_over_the_longer_of_window_and_delay(
+    annotations: dict[str, str], cooldown: str, blamed: str
+) -> None:
+    result = convert(service(annotations))
+    assert result.policy["spec"]["demand"]["scaleDown"] == {"cooldown": cooldown}
+    assert "becomes demand.scaleDown.cooldown" in notes_of(result)[AT + blamed]
 
 
 def test_requests_a_second_become_a_metric_at_the_target_share() -> None:

@@ -80,6 +80,27 @@ def test_cron_trigger_becomes_a_schedule() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("desired", "fewest", "said"),
+    [
+        ("30", 10, "30 becomes 10, maxReplicaCount"),
+        ("10", 10, ""),
+        ("4", 4, ""),
+        ("1", 3, "1 becomes 3, minReplicaCount"),
+    ],
+    ids=["above the maximum", "the maximum", "between", "below the minimum"],
+)
+def test_cron_trigger_stays_within_the_bounds(desired: str, fewest: int, said: str) -> None:
+    day = trigger(
+        "cron", timezone="UTC", start="0 7 * * *", end="0 8 * * *", desiredReplicas=desired
+    )
+    result = convert(scaled_object(TASKS, day, minReplicaCount=3, maxReplicaCount=10))
+    assert result.policy["spec"]["schedules"][0]["minReplicas"] == fewest
+    told = notes_of(result).get("spec.triggers[1].metadata.desiredReplicas", "")
+    assert told.startswith(said)
+    assert bool(told) is bool(said)
+
+
 def test_cpu_and_memory_triggers_become_metrics() -> None:
     result = converted(FULL)
     assert metric_of(result, "cpu")["target"] == {"utilization": "60%"}
