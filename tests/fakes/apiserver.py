@@ -59,7 +59,8 @@ class Asked:
 class FakeApiServer:
     """One server on a free port; `async with` starts and stops it.
 
-    `frozen` makes watches silent without ending them; `token` is asked for where it is set.
+    `frozen` makes watches silent without ending them, and `told_until` has them tell of no later
+    version; `token` is asked for where it is set.
     `on_request` is told each request before it is answered: what happens in the middle of a pass.
     """
 
@@ -71,6 +72,7 @@ class FakeApiServer:
         self.queries: list[dict[str, str]] = []
         self.faults: list[Fault] = []
         self.frozen = False
+        self.told_until = float("inf")
         self.token = ""
         self.on_request: Callable[[str, str], None] = lambda verb, what: None
         self._bookmark_seconds = bookmark_seconds
@@ -287,7 +289,7 @@ class FakeApiServer:
             gone = {"code": 410, "message": f"too old resource version: {since}"}
             await _send(response, "ERROR", gone)
             return self.objects.version
-        now = self.objects.version
+        now = max(since, int(min(self.objects.version, self.told_until)))
         for change in tuple(self.objects.log):
             where = change.body.get("metadata", {}).get("namespace", "")
             fits = change.plural == asked.plural and asked.key[0] in {"", where}

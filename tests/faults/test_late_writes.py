@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from agentscaler.api.policy import ScaleTargetRef
 from tests.fakes.apiserver import Fault
 from tests.fakes.cluster import SCALE
+from tests.fakes.connected import until
 from tests.fakes.leadership import Leader, leading
 
 
@@ -65,3 +67,56 @@ async def test_pods_that_find_no_node_are_asked_for_once(leader: Leader) -> None
         await leader.run_pass(after=5)
     assert leader.replicas() == asked
     assert len(leader.history()) == 1
+
+
+def write_status(leader: Leader, generation: int) -> str:
+    """Have the controller write the status of the target; give the version that this makes."""
+    status = {"status": {"observedGeneration": generation}}
+    body = leader.server.objects.merge("deployments", ("agents", "agent"), status)
+    version: str = body["metadata"]["resourceVersion"]
+    return version
+
+
+def interrupt_the_patch(leader: Leader) -> list[str]:
+    """Have the controller write twice before the first patch arrives, and the watch be late."""
+    versions: list[str] = []
+
+    def write_before(verb: str, what: str) -> None:
+        if (verb, what) == ("patch", SCALE) and not versions:
+            versions.extend(write_status(leader, generation) for generation in (7, 8))
+            leader.server.told_until = 0
+
+    leader.server.on_request = write_before
+    return versions
+
+
+async def have_told(leader: Leader, version: str) -> None:
+    """Let the watch tell of the target up to this version."""
+
+    def is_told() -> bool:
+        seen = leader.targets.find("agents", ScaleTargetRef(name="agent"))
+        return seen is not None and seen.resource_version == version
+
+    leader.server.told_until = int(version)
+    await until(is_told)
+
+
+async def test_watch_that_is_late_after_a_repeated_patch_doubles_nothing(leader: Leader) -> None:
+    """It tells of versions between the one decided on and the one patched: nobody else's count."""
+    leader.agent(queue=20, replicas=2)
+    leader.policy()
+    leader.set_replicas(2, manager="kubectl-client-side-apply")
+    versions = interrupt_the_patch(leader)
+
+    await leader.run_pass()
+    assert (leader.server.count("patch", SCALE), leader.replicas()) == (2, 8)
+    for version in versions:
+        await have_told(leader, version)
+        assert await leader.run_pass(caught_up=False) == []
+    leader.server.told_until = float("inf")
+    for _ in range(2):
+        await leader.run_pass()
+    assert [(each["to"], each["outcome"]) for each in leader.history()] == [(8, "Applied")]
+    assert leader.entry().contest is None
+    await leader.record.post_due_events()
+    assert len(leader.events("ScaledUp")) == 2  # one for the policy, one for its target

@@ -157,10 +157,10 @@ async def test_defect_in_the_act_for_one_policy_disturbs_no_other(
     busy(leader, *NAMES)
     carry_out = scaling.carry_out
 
-    async def defective(api: Any, policy: Any, decision: Any, seen: Any, **more: Any) -> None:
+    async def defective(api: Any, policy: Any, decision: Any, seen: Any, **more: Any) -> Any:
         if policy.name == "b":
             raise RuntimeError("broken on purpose")
-        await carry_out(api, policy, decision, seen, **more)
+        return await carry_out(api, policy, decision, seen, **more)
 
     with monkeypatch.context() as broken:
         broken.setattr(scaling, "carry_out", defective)

@@ -6,7 +6,8 @@ Thousands of these are held in memory, so they hold as little as possible.
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from agentscaler.act.definitions import ScalePaths, value_at
 from agentscaler.act.managers import REPLICAS, FieldPath, Writer, last_writer
@@ -35,6 +36,28 @@ class Target:
     uid: str
     resource_version: str = field(compare=False)
     writer: Writer | None
+
+
+class Outdated(NamedTuple):
+    """Versions of a target, the newest last, from before our own last change of its count."""
+
+    versions: tuple[str, ...]
+    until: datetime
+
+    def holds(self, version: str, now: datetime) -> bool:
+        """Tell whether a version is one of these or, until then, from before the last of them.
+
+        The controllers may have written between those that we know. Versions are numbers that
+        grow; where an API server gives something else no order is known, and where etcd was
+        restored they begin again, so it may not count for ever.
+        """
+        if version in self.versions or now >= self.until:
+            return version in self.versions
+        last = self.versions[-1]
+        return version.isdecimal() and last.isdecimal() and int(version) < int(last)
+
+
+NOTHING: Final = Outdated((), datetime.min.replace(tzinfo=UTC))
 
 
 def read_plain(body: Body) -> Target:

@@ -8,11 +8,12 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
 from agentscaler.act.client import Api
+from agentscaler.act.workloads import Outdated
 from agentscaler.api.policy import Mode, Policy
 from agentscaler.api.status import CandidateStatus, Outcome, PolicyStatus
 from agentscaler.clock import Clock
@@ -41,6 +42,8 @@ from agentscaler.report.telemetry import Telemetry
 
 # In each pass the others wait so long at most for those that grow.
 _LEAD_SECONDS: Final = 1.0
+# For so long the watch may tell of versions from before our own change that we never saw.
+_WATCH_BEHIND: Final = timedelta(minutes=5)
 _LOG: Final = logs.logger("agentscaler.cycle")
 
 
@@ -337,7 +340,7 @@ class Cycle:
         try:
             if retreat is not None:
                 await parts.drains.stamp(entry.namespace, retreat)
-            await scaling.carry_out(
+            tried = await scaling.carry_out(
                 parts.api,
                 workable.policy,
                 decision,
@@ -354,16 +357,16 @@ class Cycle:
             return partial(parts.record.write, entry, failed, target)
         entry.draining = tuple(pod.name for pod in retreat.waiting) if retreat else entry.draining
         if entry.target in {None, target_of(workable.policy)}:
-            _remember(entry, workable, decision, parts.clock.now())
+            _remember(entry, decision, tried, parts.clock.now())
         applied = composing.ended(entry.status, event, Outcome.APPLIED)
         parts.record.note(entry, outlines.of(applied))
         return partial(parts.record.write, entry, applied, target)
 
 
-def _remember(entry: Entry, workable: Workable, decision: Decision, now: datetime) -> None:
-    """Take up that the decision was carried out."""
+def _remember(entry: Entry, decision: Decision, tried: tuple[str, ...], now: datetime) -> None:
+    """Take up that the decision was carried out; these versions of the target are from before."""
     entry.memory = carried_out(decision)
-    entry.replicas, entry.stale_version = decision.replicas, workable.target.resource_version
+    entry.replicas, entry.outdated = decision.replicas, Outdated(tried, now + _WATCH_BEHIND)
     if decision.direction is Direction.UP:
         entry.lead_time.asked(decision.replicas, now)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from agentscaler import conventions
 from agentscaler.act.places import Kind, TargetKey
+from agentscaler.act.workloads import NOTHING, Outdated
 from agentscaler.api.policy import Policy, parse_policy
 from agentscaler.api.status import BottleneckStatus, PolicyStatus
 from agentscaler.decide import reserve
@@ -33,8 +34,8 @@ from agentscaler.report.troubles import Trouble
 class Entry:
     """One policy: what the user wrote, what is recorded, what is remembered.
 
-    `replicas` is the count that the target was last seen or set to, and `stale_version` the
-    version of the target that does not know yet of our own last change. `contest` is somebody
+    `replicas` is the count that the target was last seen or set to, and `outdated` are versions
+    of the target that do not know of our own last change. `contest` is somebody
     else's last write of the count, told until `contested_until`. `draining` names the pods that
     were chosen to go, and `woken` is when the gateway last asked for the first replica. `readings`
     are the newest that a pass saw, None while it looks for none; `bottleneck` was made of them,
@@ -56,7 +57,7 @@ class Entry:
     memory: Memory = field(default_factory=Memory)
     lead_time: LeadTime = field(default_factory=LeadTime)
     replicas: int | None = None
-    stale_version: str = ""
+    outdated: Outdated = NOTHING
     contest: Trouble | None = None
     contested_until: datetime | None = None
     draining: tuple[str, ...] = ()
@@ -111,7 +112,7 @@ class Entry:
         """Forget what was learned of the target before, but not what it has cost."""
         self.memory = Memory(limits=Learned(spend=self.memory.limits.spend))
         self.lead_time, self.shadow = LeadTime(), None
-        self.replicas, self.stale_version = None, ""
+        self.replicas, self.outdated = None, NOTHING
         self.contest = self.contested_until = None
         self.unsee()
 

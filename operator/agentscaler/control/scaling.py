@@ -13,32 +13,33 @@ _TRIES = 4
 
 async def carry_out(
     api: Api, policy: Policy, decision: Decision, seen: str, *, is_wanted: Callable[[], bool]
-) -> None:
+) -> tuple[str, ...]:
     """Set the decided count; raise ConflictError if the count is not the one decided from.
 
     So it is if that is not wanted any more, which is asked after all waiting.
     `seen` is the version of the target that was decided on. Controllers write an object's status
     at any time, which makes a new version of it. Such a change leaves the count alone, so the
-    object is read and the patch repeated.
+    object is read and the patch repeated. Gives the versions that were tried: none of them knows
+    of the count that was set.
     """
-    ref, version = policy.spec.scale_target_ref, seen
-    for tries_left in reversed(range(_TRIES)):
+    ref, tried = policy.spec.scale_target_ref, [seen]
+    while True:
         await api.right_to_write("scale")
         if not is_wanted():
             raise ConflictError(f"{policy.key} changed, or went, while its scaling waited")
         try:
-            await patch_replicas(api, ref, policy.namespace, decision.replicas, version=version)
+            await patch_replicas(api, ref, policy.namespace, decision.replicas, version=tried[-1])
         except ConflictError:
-            if not tries_left:
+            if len(tried) == _TRIES:
                 raise
         else:
-            return
+            return tuple(tried)
         scale = await read_scale(api, ref, policy.namespace)
         if scale.replicas != decision.current:
             raise ConflictError(
                 f"somebody set {ref.kind}/{ref.name} to {scale.replicas} replicas meanwhile"
             )
-        version = scale.resource_version
+        tried.append(scale.resource_version)
 
 
 async def is_undone(api: Api, policy: Policy, decision: Decision) -> bool:

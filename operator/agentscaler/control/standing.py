@@ -9,7 +9,7 @@ from agentscaler import conventions
 from agentscaler.act.places import TargetKey
 from agentscaler.act.rivals import Rivals
 from agentscaler.act.targets import Targets
-from agentscaler.act.workloads import Target
+from agentscaler.act.workloads import NOTHING, Target
 from agentscaler.api.policy import Mode, Policy, ScaleTargetRef
 from agentscaler.control.registry import Entry, Registry
 from agentscaler.decide.snapshot import Replicas
@@ -86,7 +86,7 @@ class Judge:
             return found
         if rival := self._rival(policy):
             return rival
-        replicas = _replicas(entry, found, policy)
+        replicas = _replicas(entry, found, policy, now)
         self._notice_foreign_write(entry, policy, found, replicas.current, now)
         return Workable(policy, found, replicas)
 
@@ -135,16 +135,17 @@ class Judge:
         entry.contested_until = now + _CONTEST
 
 
-def _replicas(entry: Entry, target: Target, policy: Policy) -> Replicas:
+def _replicas(entry: Entry, target: Target, policy: Policy, now: datetime) -> Replicas:
     """Give the counts; right after our own change, the watch still tells of the count before it.
 
     Of several revisions a controller removes some of each, whatever pods were chosen: to draining
     that is a rollout, also where it is paused or stuck.
     """
-    knows_our_change = target.resource_version != entry.stale_version
     current = target.replicas
-    if not knows_our_change and entry.replicas is not None:
+    if entry.replicas is not None and entry.outdated.holds(target.resource_version, now):
         current = entry.replicas
+    else:
+        entry.outdated = NOTHING
     starting = max(0, current - target.ready)
     is_mixed = target.mixed and policy.spec.drain is not None
     return Replicas(current, target.ready, starting, target.rolling_out or is_mixed)

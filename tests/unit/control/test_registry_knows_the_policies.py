@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from agentscaler import conventions
 from agentscaler.act.places import Kind, TargetKey
+from agentscaler.act.workloads import NOTHING, Outdated
 from agentscaler.control.registry import Entry, Registry
 from tests.unit.control.bodies import NOON, body
 
@@ -80,10 +81,10 @@ def test_late_deletion_of_an_earlier_namesake_does_not_matter(registry: Registry
 
 def test_namesake_begins_from_its_own_record(registry: Registry) -> None:
     registry.note(None, body(uid="old", status={"currentReplicas": 9}))
-    entry(registry).stale_version = "7"
+    entry(registry).outdated = Outdated(("7",), NOON)
     assert registry.note("ADDED", body(uid="new", status={"currentReplicas": 2})) == {KEY}
     found = entry(registry)
-    assert (found.uid, found.replicas, found.stale_version) == ("new", 2, "")
+    assert (found.uid, found.replicas, found.outdated) == ("new", 2, NOTHING)
     assert registry.on_target(TARGET) == [found]
 
 

@@ -9,7 +9,7 @@ import pytest
 from agentscaler import conventions
 from agentscaler.act.rivals import Rival, Rivals
 from agentscaler.act.targets import Targets
-from agentscaler.act.workloads import Target
+from agentscaler.act.workloads import Outdated, Target
 from agentscaler.api.policy import ScaleTargetRef
 from agentscaler.api.status import Reason
 from agentscaler.control.registry import Entry, Registry
@@ -18,6 +18,7 @@ from agentscaler.errors import ClusterError, ForbiddenError, NotFoundError, NotS
 from agentscaler.report.troubles import Trouble
 from tests.unit.control.bodies import MINUTE, NOON, body, workload
 
+LATER = NOON + 5 * MINUTE
 OURS = conventions.FIELD_MANAGER
 
 
@@ -230,7 +231,7 @@ def test_whoever_does_not_act_has_no_word_to_contest(court: Court, mode: str) ->
 def test_watch_that_is_behind_our_own_change_is_not_believed(court: Court) -> None:
     entry = court.entry()
     court.sees(entry, workload(2, version="7"))
-    entry.replicas, entry.stale_version = 6, "7"
+    entry.replicas, entry.outdated = 6, Outdated(("7",), LATER)
     behind = court.sees(entry, workload(2, version="7")).replicas
     assert (behind.current, behind.ready, behind.starting) == (6, 2, 4)
     assert entry.contest is None
@@ -239,10 +240,44 @@ def test_watch_that_is_behind_our_own_change_is_not_believed(court: Court) -> No
     assert entry.contest is None
 
 
+@pytest.mark.parametrize("told", ["7", "8", "9"])
+def test_versions_between_the_decision_and_the_patch_are_not_believed(
+    court: Court, told: str
+) -> None:
+    entry = court.entry()
+    court.sees(entry, workload(2, version="7"))
+    # The watch may tell of 8, which we never saw.
+    entry.replicas, entry.outdated = 6, Outdated(("7", "9"), LATER)
+    assert court.sees(entry, workload(2, version=told)).replicas.current == 6
+    assert entry.contest is None
+    court.sees(entry, workload(2, version="10"))
+    assert entry.contest is not None
+
+
+@pytest.mark.parametrize(("told", "believed"), [("7", 6), ("8", 2)])
+def test_versions_that_began_again_are_believed_after_a_while(
+    court: Court, told: str, believed: int
+) -> None:
+    """As after etcd was restored; a watch that is silent goes on telling what it told before."""
+    entry = court.entry()
+    court.sees(entry, workload(2, version="7"))
+    entry.replicas, entry.outdated = 6, Outdated(("7", "9"), NOON + MINUTE)
+    found = court.sees(entry, workload(2, version=told), minutes=2)
+    assert found.replicas.current == believed
+
+
+def test_versions_that_are_no_numbers_have_no_order(court: Court) -> None:
+    entry = court.entry()
+    court.sees(entry, workload(2, version="a"))
+    entry.replicas, entry.outdated = 6, Outdated(("a", "c"), LATER)
+    assert court.sees(entry, workload(2, version="a")).replicas.current == 6
+    assert court.sees(entry, workload(2, version="b")).replicas.current == 2
+
+
 def test_foreign_write_right_after_our_own_is_noticed(court: Court) -> None:
     entry = court.entry()
     court.sees(entry, workload(2, version="7"))
-    entry.replicas, entry.stale_version = 6, "7"
+    entry.replicas, entry.outdated = 6, Outdated(("7",), LATER)
     court.sees(entry, workload(3, version="9"))
     assert entry.contest is not None
     assert "to 3 where 6" in entry.contest.message
