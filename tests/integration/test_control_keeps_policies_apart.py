@@ -1,6 +1,7 @@
 """One policy's trouble is its own, whatever happens in the middle of a pass."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -10,16 +11,19 @@ import pytest
 
 from agentscaler.api.policy import Policy
 from agentscaler.control import scaling
+from agentscaler.control.cycle import Cycle
 from agentscaler.control.registry import Entry
 from agentscaler.control.standing import Judge, Standing
 from agentscaler.decide import engine
 from agentscaler.errors import LeadershipLostError
 from agentscaler.forecast.bank import Bank
 from agentscaler.observe import asks
+from agentscaler.observe.readings import Readings
 from agentscaler.observe.sources import Sources
 from tests.fakes.apiserver import Fault
 from tests.fakes.cluster import POLICY_STATUS, SCALE
-from tests.fakes.connected import PATIENT, QUICK
+from tests.fakes.connected import PATIENT, QUICK, until
+from tests.fakes.faulty_prometheus import Request, serving
 from tests.fakes.leadership import Leader, leading
 
 ACT = ("patch", SCALE)
@@ -136,6 +140,54 @@ async def test_defect_in_the_asking_of_a_server_ends_no_pass(
     assert [leader.replicas(name) for name in NAMES] == [1, 1, 1]
     await leader.run_pass()
     assert all(leader.replicas(name) > 5 for name in NAMES)
+
+
+def hang(request: Request) -> None:
+    request.server.ended.wait()
+
+
+@pytest.fixture
+def read_for(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Name policies as all that they asked for has been answered, or given up."""
+    names: list[str] = []
+    observe = Cycle._observe
+
+    async def noted(self: Cycle, policies: list[Policy], now: datetime) -> Mapping[str, Readings]:
+        readings = await observe(self, policies, now)
+        names.extend(policy.name for policy in policies)
+        return readings
+
+    monkeypatch.setattr(Cycle, "_observe", noted)
+    return names
+
+
+async def test_server_that_hangs_keeps_no_policy_of_another_from_growing(
+    leader: Leader, read_for: list[str]
+) -> None:
+    busy(leader, "a")
+    leader.agent("b")
+    with serving(hang) as hanging:
+        leader.sources._allowed.add(hanging.address)
+        leader.policy("b", prometheus={"serverAddress": hanging.address})
+        passing = asyncio.create_task(leader.run_pass())
+        await until(lambda: leader.replicas("a") > 5)
+        assert read_for == ["a"]
+        hanging.ended.set()
+        assert await passing == []
+
+
+async def test_secret_that_is_waited_for_keeps_no_policy_without_one_from_growing(
+    patient: Leader, read_for: list[str]
+) -> None:
+    leader = patient
+    busy(leader, "a")
+    leader.agent("b")
+    leader.policy("b", prometheus={"authSecretRef": {"name": "keys"}})
+    leader.server.faults.append(Fault("get", "secrets", delay_seconds=5))
+    passing = asyncio.create_task(leader.run_pass())
+    await until(lambda: leader.replicas("a") > 5)
+    assert read_for == ["a"]
+    assert await passing == []
 
 
 async def test_defect_in_the_forecasts_keeps_nobody_from_growing(

@@ -130,6 +130,11 @@ class Cycle:
         much as that of all. What is to be written or done is not waited for: see `Works`.
         """
         now, parts = self._parts.clock.now(), self._parts
+        groups = order.by_server(due, busy)
+        await proceeding.side_by_side(self._serve(*group, now) for group in groups)
+        parts.telemetry.count_api_requests(parts.api.requests, parts.api.throttled_seconds)
+
+    async def _serve(self, due: Sequence[Entry], busy: Sequence[Entry], now: datetime) -> None:
         halted, active = self._sort(due, now)
         asked = order.looking(busy)
         seen = await self._observe([*(each.policy for _, each in active), *asked.values()], now)
@@ -142,7 +147,6 @@ class Cycle:
         for plan in halted + halted_late:
             self._begin(plan)
         await self._begin_to_tell(calm)
-        parts.telemetry.count_api_requests(parts.api.requests, parts.api.throttled_seconds)
 
     async def _look_at_all(
         self, active: Sequence[tuple[Entry, Workable]], seen: Mapping[str, Readings], now: datetime

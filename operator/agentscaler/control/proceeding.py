@@ -145,6 +145,17 @@ async def in_turns(
             await pause()
 
 
+async def side_by_side(works: Iterable[Coroutine[None, None, None]]) -> None:
+    """Do all at once; when one fails the others are broken off."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 @contextmanager
 def alone(entry: Entry) -> Iterator[None]:
     """Let what fails for one policy fail for this one only: it is tried again at the next poll."""

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from agentscaler.api.policy import Policy
 from agentscaler.clock import Clock
@@ -29,6 +29,17 @@ logger: Final = logging.getLogger(__name__)
 
 Wanted: TypeAlias = Mapping[str, Wants]
 """What policies want to know, by their keys."""
+
+
+_MOST_PLANS: Final = 64  # those of as many servers are kept from pass to pass
+
+
+class _Planned(NamedTuple):
+    """What was wanted, what of it is granted, and what is asked of each server for it."""
+
+    wanted: Wanted
+    rationed: Wanted
+    plans: Mapping[Server, Plan]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +64,7 @@ class Observer:
         self._clock = clock
         self._wants: dict[str, tuple[Policy, Wants]] = {}
         self._suspects: dict[Server, Suspects] = {}
-        self._wanted: Wanted = {}
-        self._plans: tuple[Wanted, Mapping[Server, Plan]] = {}, {}
+        self._plans: dict[Server | None, _Planned] = {}
 
     async def observe(
         self,
@@ -135,10 +145,15 @@ class Observer:
 
     def _planned(self, wanted: Wanted) -> tuple[Wanted, Mapping[Server, Plan]]:
         """Say what is asked, and whom: worked out anew only if somebody wants something else."""
-        if wanted != self._wanted:
+        first = next((wants.server for wants in wanted.values()), None)
+        known = self._plans.get(first)
+        if known is None or known.wanted != wanted:
+            if len(self._plans) >= _MOST_PLANS:
+                self._plans.clear()
             rationed = ration(wanted)
-            self._wanted, self._plans = wanted, (rationed, asks.plan(rationed.values()))
-        return self._plans
+            known = _Planned(wanted, rationed, asks.plan(rationed.values()))
+            self._plans[first] = known
+        return known.rationed, known.plans
 
     def _count(self) -> int:
         return sum(prometheus.asked for prometheus in self._sources.opened())
