@@ -137,6 +137,14 @@ def test_webhook_asks_where_the_pods_answer(helm: Tool, tmp_path: Path) -> None:
         ("shards=3,replicas=2", "replicas: set at least 3, one for each of the shards"),
         ("webhook.enabled=true,webhook.certificate.secretName=mine", "caBundle: give the auth"),
         ("webhook.enabled=true,webhook.certificate.caBundle=Yg==", "secretName: name the Secret"),
+        (
+            "replicas=3,podDisruptionBudget.minAvailable=3",
+            "podDisruptionBudget.minAvailable: 3 keeps all of 3 replicas",
+        ),
+        (
+            "podDisruptionBudget.minAvailable=60%",
+            "podDisruptionBudget.minAvailable: 60% keeps all of 2 replicas",
+        ),
     ],
 )
 def test_values_that_contradict_each_other_are_refused(helm: Tool, values: str, said: str) -> None:
@@ -147,6 +155,24 @@ def test_values_that_contradict_each_other_are_refused(helm: Tool, values: str, 
 def test_drains_leave_a_replica_for_each_shard(helm: Tool, tmp_path: Path) -> None:
     budget = one(render(helm, tmp_path, {"shards": 3, "replicas": 4}), "PodDisruptionBudget")
     assert budget["spec"]["minAvailable"] == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "kept"),
+    [
+        ({"replicas": 5, "podDisruptionBudget": {"minAvailable": "60%"}}, "60%"),
+        ({"replicas": 5, "podDisruptionBudget": {"minAvailable": 4}}, 4),
+        ({"replicas": 5, "shards": 4, "podDisruptionBudget": {"minAvailable": "60%"}}, 4),
+        ({"replicas": 5, "shards": 3, "podDisruptionBudget": {"minAvailable": "60%"}}, "60%"),
+        ({"replicas": 5, "podDisruptionBudget": {"minAvailable": "0%"}}, 1),
+    ],
+    ids=["a percentage", "a number", "fewer than the shards", "as many as the shards", "none"],
+)
+def test_drains_leave_what_the_budget_says(
+    helm: Tool, tmp_path: Path, values: dict[str, Any], kept: object
+) -> None:
+    budget = one(render(helm, tmp_path, values), "PodDisruptionBudget")
+    assert budget["spec"]["minAvailable"] == kept
 
 
 def test_rights_name_what_they_grant(objects: list[dict[str, Any]]) -> None:
@@ -258,6 +284,27 @@ def test_network_policy_covers_the_pods_and_what_they_need(helm: Tool, tmp_path:
     assert spread["labelSelector"] == {"matchLabels": spec["podSelector"]["matchLabels"]}
 
 
+@pytest.mark.parametrize(
+    ("servers", "ports"),
+    [
+        ({"url": "http://thanos:10902"}, [9, 10902]),
+        ({"url": "http://thanos"}, [9, 80]),
+        ({"url": "https://[fd00::7]/api"}, [9, 443]),
+        ({"url": "http://[fd00::7]:81/api"}, [9, 81]),
+        (URL["prometheus"] | {"allowedServers": ["https://a.legal:8443/mimir", "http://b:9009"]},
+         [9, 9090, 8443, 9009]),
+    ],
+    ids=["its own port", "that of http", "that of https", "an address", "servers of policies"],
+)  # fmt: skip
+def test_network_policy_lets_out_to_every_server_that_is_named(
+    helm: Tool, tmp_path: Path, servers: dict[str, Any], ports: list[int]
+) -> None:
+    policy = {"enabled": True, "prometheusPorts": [9]}
+    made = render(helm, tmp_path, {"prometheus": servers, "networkPolicy": policy})
+    let_out = one(made, "NetworkPolicy")["spec"]["egress"][-1]
+    assert [port["port"] for port in let_out["ports"]] == ports
+
+
 def test_crd_stays_when_the_release_goes(helm: Tool, tmp_path: Path) -> None:
     kept = one(render(helm, tmp_path, {}), "CustomResourceDefinition")
     assert kept["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
@@ -279,6 +326,7 @@ def test_address_of_prometheus_is_asked_for(helm: Tool) -> None:
         ("logLevel=loud", "'debug', 'info'"),
         ("scaleTargets[0].apiGroup=apps,scaleTargets[0].resource=*", "/scaleTargets/0/resource"),
         ("prometheus.url=prometheus:9090", "/prometheus/url"),
+        ("podDisruptionBudget.minAvailable=most", "/podDisruptionBudget/minAvailable"),
     ],
 )
 def test_wrong_value_is_refused(helm: Tool, values: str, said: str) -> None:

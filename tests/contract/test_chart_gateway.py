@@ -163,8 +163,12 @@ def test_gateway_reaches_agents_and_is_reached_only_as_allowed(helm: Tool, tmp_p
             {**ENABLED["gateway"], "networkPolicy": {"enabled": True}},
             "gateway.networkPolicy.backendPorts: name the ports",
         ),
+        (
+            {**ENABLED["gateway"], "podDisruptionBudget": {"minAvailable": "90%"}},
+            "gateway.podDisruptionBudget.minAvailable: 90% keeps all of 2 replicas",
+        ),
     ],
-    ids=["no routes", "no time to drain", "another port", "no way to the agents"],
+    ids=["no routes", "no time to drain", "another port", "no way to the agents", "no drains"],
 )
 def test_wrong_value_is_refused(
     helm: Tool, tmp_path: Path, values: dict[str, Any], said: str

@@ -79,3 +79,29 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   resources: [events]
   verbs: [create, patch]
 {{- end }}
+
+{{/* The replicas that a budget keeps, a percentage rounded up as Kubernetes does: not all of them. */}}
+{{- define "agentscaler.kept" -}}
+{{- $kept := int .budget.minAvailable }}
+{{- if kindIs "string" .budget.minAvailable }}
+{{- $kept = div (add (mul (trimSuffix "%" .budget.minAvailable | int) (int .replicas)) 99) 100 }}
+{{- end }}
+{{- if ge (int $kept) (int .replicas) }}
+{{- fail (printf "%s.minAvailable: %v keeps all of %d replicas, so that no node could be drained: set less, or more replicas" .name .budget.minAvailable (int .replicas)) }}
+{{- end }}
+{{- $kept }}
+{{- end }}
+
+{{/* Ports of the metrics servers: those that are given, and those of all addresses, as JSON. */}}
+{{- define "agentscaler.serverPorts" -}}
+{{- $ports := list }}
+{{- range .Values.networkPolicy.prometheusPorts }}
+{{- $ports = append $ports (int .) }}
+{{- end }}
+{{- range prepend .Values.prometheus.allowedServers .Values.prometheus.url }}
+{{- $url := urlParse . }}
+{{- $usual := ternary ":443" ":80" (eq $url.scheme "https") }}
+{{- $ports = append $ports (regexFind ":[0-9]+$" $url.host | default $usual | trimPrefix ":" | int) }}
+{{- end }}
+{{- uniq $ports | toJson }}
+{{- end }}
