@@ -25,12 +25,26 @@ def healthy(request: Request) -> None:
 @pytest.fixture
 def rebound(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the name lead to the loopback, as its owner may at any time."""
+    rebind(monkeypatch, "127.0.0.1")
+
+
+def rebind(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     resolve = socket.getaddrinfo
 
-    def lead_here(host: Any, *rest: Any, **options: Any) -> Any:
-        return resolve("127.0.0.1" if host == NAME else host, *rest, **options)
+    def lead_there(host: Any, *rest: Any, **options: Any) -> Any:
+        return resolve(address if host == NAME else host, *rest, **options)
 
-    monkeypatch.setattr(socket, "getaddrinfo", lead_here)
+    monkeypatch.setattr(socket, "getaddrinfo", lead_there)
+
+
+def own_address() -> str:
+    """Give the address that this machine is reached at by others."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        try:
+            one.connect(("203.0.113.9", 9))  # sends nothing
+        except OSError:
+            return "127.0.0.1"
+        return str(one.getsockname()[0])
 
 
 async def see(own: str, named: str) -> Any:
@@ -52,6 +66,22 @@ async def test_name_that_leads_to_the_loopback_is_not_asked(scheme: str) -> None
     assert isinstance(reading, Missing)
     assert reading.why is Why.UNAVAILABLE
     assert "it leads to 127.0.0.1, a loopback address" in reading.detail
+
+
+async def test_name_that_leads_to_the_operators_own_address_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    address = own_address()
+    if address.startswith("127."):
+        pytest.skip("this machine has no address but the loopback")
+    rebind(monkeypatch, address)
+    with socket.create_server((address, 0)) as listening:
+        port = listening.getsockname()[1]
+        reading = await see("http://prometheus:9090", f"http://{NAME}:{port}")
+        with listening.accept()[0] as connected:
+            assert connected.recv(1) == b"", "closed before anything was said"
+    assert isinstance(reading, Missing)
+    assert f"it leads to {address}, the operator's own address" in reading.detail
 
 
 async def test_listed_address_is_asked() -> None:
