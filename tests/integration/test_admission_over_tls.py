@@ -82,6 +82,66 @@ async def test_missing_certificate_and_taken_port_are_told(tmp_path: Path) -> No
                 pass
 
 
+@asynccontextmanager
+async def unfinished(port: int, trusting: ssl.SSLContext, number: int) -> AsyncIterator[list[Any]]:
+    """Hold requests whose bodies do not end; give where their answers would come."""
+    head = "POST /validate HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{"
+    held = [await asyncio.open_connection("127.0.0.1", port, ssl=trusting) for _ in range(number)]
+    for _, writer in held:
+        writer.write(head.encode())
+        await writer.drain()
+    try:
+        yield [reader for reader, _ in held]
+    finally:
+        for _, writer in held:
+            writer.transport.abort()
+
+
+async def test_requests_that_do_not_end_keep_no_other_from_an_answer(tmp_path: Path) -> None:
+    trusting = certify(tmp_path, "first")
+    async with (
+        asyncio.timeout(20),
+        admission.serving(Desk("127.0.0.1", 0, tmp_path), nothing, HandClock()) as port,
+        unfinished(port, trusting, 8),
+        asking(port, trusting) as answer,
+    ):
+        assert answer["response"]["uid"] == "7"
+
+
+async def test_request_that_does_not_end_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "_READ_SECONDS", 0.05)
+    trusting = certify(tmp_path, "first")
+    async with (
+        asyncio.timeout(20),
+        admission.serving(Desk("127.0.0.1", 0, tmp_path), nothing, HandClock()) as port,
+        unfinished(port, trusting, 1) as (reader,),
+    ):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 408 ")
+
+
+async def test_of_too_many_requests_that_do_not_end_the_oldest_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "_READ_AT_ONCE", 2)
+    monkeypatch.setattr(admission, "_READ_SECONDS", 3600.0)
+    trusting = certify(tmp_path, "first")
+    async with (
+        asyncio.timeout(20),
+        admission.serving(Desk("127.0.0.1", 0, tmp_path), nothing, HandClock()) as port,
+        unfinished(port, trusting, 3) as readers,
+        asking(port, trusting) as answer,
+    ):
+        assert answer["response"]["uid"] == "7"
+        answers = [asyncio.create_task(reader.readline()) for reader in readers]
+        done, pending = await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
+        assert {(await each).split()[1] for each in done} == {b"408"}
+        assert pending
+        for each in pending:
+            each.cancel()
+
+
 async def test_more_policies_at_once_than_are_judged_are_left_to_the_failure_policy(
     tmp_path: Path,
 ) -> None:

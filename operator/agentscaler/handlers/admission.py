@@ -8,8 +8,9 @@ its warnings are shown by kubectl.
 import asyncio
 import ssl
 import textwrap
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -31,6 +32,9 @@ _LONGEST_WARNING: Final = 256  # the API server may cut what is longer, in the m
 # The status is ours, and may be that of a newer operator.
 _JUDGED: Final = ("apiVersion", "kind", "metadata", "spec")
 _AT_ONCE: Final = 8  # more are not judged: the API server goes by its failure policy
+# The API server sends a policy at once. Whoever does not, or holds many, keeps nobody else waiting.
+_READ_SECONDS: Final = 2.0
+_READ_AT_ONCE: Final = 64  # of a MiB at most each
 _RENEW_SECONDS: Final = 60.0
 _VERSION: Final = "admission.k8s.io/v1"
 
@@ -54,7 +58,7 @@ async def serving(desk: Desk, remarks: Remarks, clock: Clock) -> AsyncIterator[i
     _load(context, desk.certificate)
     app = web.Application()
     app.router.add_post(PATH, _handler(remarks, clock))
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, lingering_time=0.0)
     await runner.setup()
     renewing = asyncio.create_task(_renew(context, desk.certificate, clock))
     try:
@@ -98,17 +102,44 @@ def _short(warning: str) -> str:
     return textwrap.shorten(warning, _LONGEST_WARNING, placeholder=" ...")
 
 
+class _Bodies:
+    """What is being read: each for a short time, and the oldest is given up for one too many."""
+
+    def __init__(self) -> None:
+        self._reading: deque[asyncio.Timeout] = deque()
+
+    async def read(self, asked: web.Request) -> None:
+        """Have the request keep its body; answer it that it takes too long."""
+        try:
+            async with asyncio.timeout(_READ_SECONDS) as limit:
+                self._enter(limit)
+                await asked.read()
+        except TimeoutError:
+            raise web.HTTPRequestTimeout from None
+        finally:
+            with suppress(ValueError):  # given up for another
+                self._reading.remove(limit)
+
+    def _enter(self, limit: asyncio.Timeout) -> None:
+        self._reading.append(limit)
+        if len(self._reading) > _READ_AT_ONCE:
+            oldest = self._reading.popleft()
+            if not oldest.expired():
+                oldest.reschedule(0.0)
+
+
 def _handler(remarks: Remarks, clock: Clock) -> Callable[[web.Request], Any]:
-    turn, waiting = asyncio.Lock(), 0
+    turn, waiting, bodies = asyncio.Lock(), 0, _Bodies()
 
     async def validate(asked: web.Request) -> web.Response:
         nonlocal waiting
+        await bodies.read(asked)
         if waiting >= _AT_ONCE:
             raise web.HTTPServiceUnavailable
         waiting += 1
         try:
-            body = await asked.json()
             async with turn:
+                body = await asked.json()
                 response = await review(body["request"], remarks, clock)
         finally:
             waiting -= 1
