@@ -142,7 +142,7 @@ async def test_server_that_fails_every_request_for_minutes_is_outlived(
         await leader.run_pass(after=60, caught_up=False)
     assert leader.replicas() == before
     leader.server.faults.clear()
-    for _ in range(3):
+    for _ in range(2):
         await leader.run_pass(after=5)
         leader.settle()
     assert leader.replicas() == 1
