@@ -84,6 +84,11 @@ def test_alert_links_to_its_paragraph_in_the_runbook(rule: dict[str, Any]) -> No
     assert rule["labels"]["severity"] in {"critical", "warning", "info"}
 
 
+def test_what_keeps_fleets_from_being_scaled_is_critical() -> None:
+    critical = {each["alert"] for each in RULES if each["labels"]["severity"] == "critical"}
+    assert {"AgentscalerDown", "AgentscalerNoLeader", "AgentscalerStatusNotWritten"} <= critical
+
+
 def test_no_paragraph_tells_of_an_alert_that_is_gone() -> None:
     told = re.findall(r"^### (Agentscaler\w+)$", PAGE.read_text(), re.MULTILINE)
     assert told == [rule["alert"] for rule in RULES]
