@@ -41,6 +41,7 @@ class Fault:
     text: str = ""
     carried_out: bool = False  # only the answer is lost
     delay_seconds: float = 0.0  # it is answered as it should be, only late
+    held: asyncio.Event | None = None  # it is answered as it should be, once this is set
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,14 @@ class FakeApiServer:
     `frozen` makes watches silent without ending them, and `told_until` has them tell of no later
     version; `token` is asked for where it is set.
     `on_request` is told each request before it is answered: what happens in the middle of a pass.
+    `answered` are those that are done with, whether or not anybody heard of it.
     """
 
     def __init__(self, *, bookmark_seconds: float = 0.02) -> None:
         self.objects = Objects()
         self.served = list(SERVED)
         self.requests: list[tuple[str, str]] = []
+        self.answered: list[tuple[str, str]] = []
         self.headers: list[dict[str, str]] = []
         self.queries: list[dict[str, str]] = []
         self.faults: list[Fault] = []
@@ -129,9 +132,17 @@ class FakeApiServer:
         self.headers.append(dict(request.headers))
         self.queries.append(dict(request.query))
         self.on_request(asked.verb, asked.what)
+        try:
+            return await self._respond(request, asked)
+        finally:
+            self.answered.append((asked.verb, asked.what))
+
+    async def _respond(self, request: web.Request, asked: Asked) -> web.StreamResponse:
         fault = self._fault(asked)
-        if fault is not None and fault.delay_seconds:
+        if fault is not None and (fault.delay_seconds or fault.held):
             await asyncio.sleep(fault.delay_seconds)
+            if fault.held:
+                await fault.held.wait()
             fault = None
         if fault is not None and not fault.carried_out:
             return await self._fail(fault)

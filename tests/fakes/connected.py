@@ -10,8 +10,8 @@ from agentscaler.act.client import Api, Limits, connect
 from agentscaler.clock import SystemClock
 from tests.fakes.apiserver import FakeApiServer
 
-QUICK = Limits(per_second=10_000.0, burst=1_000, timeout_seconds=0.5, silence_seconds=0.3)
-# The operator's own patience: hundreds of answers, or ten megabytes, in half a second is no fault.
+QUICK = Limits(per_second=10_000.0, burst=1_000, timeout_seconds=1.0, silence_seconds=0.3)
+# The operator's own patience: hundreds of answers, or ten megabytes, in a second is no fault.
 PATIENT = Limits(per_second=10_000.0, burst=1_000)
 
 

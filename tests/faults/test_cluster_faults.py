@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from agentscaler import conventions
+from agentscaler.api.policy import ScaleTargetRef
 from tests.fakes.apiserver import Fault
 from tests.fakes.cluster import EAGER, POLICY_STATUS, SCALE, SLOTS
-from tests.fakes.connected import PATIENT
+from tests.fakes.connected import PATIENT, until
 from tests.fakes.leadership import Leader, leading
 from tests.fakes.podded import Fleet, passes
 from tests.faults.dying import die_at
@@ -40,6 +41,12 @@ def counts(leader: Leader, name: str = "agent") -> list[int]:
             count = body["spec"]["replicas"]
             found += [count] if found[-1:] != [count] else []
     return found
+
+
+async def remove_target(leader: Leader) -> None:
+    """Delete the Deployment, and wait until the watch has told of it."""
+    leader.server.objects.remove("deployments", "agents", "agent")
+    await until(lambda: leader.targets.find("agents", ScaleTargetRef(name="agent")) is None)
 
 
 def outcomes(leader: Leader) -> list[str]:
@@ -149,14 +156,14 @@ async def test_server_that_fails_every_request_for_minutes_is_outlived(
     assert set(outcomes(leader)) == {"Applied"}
 
 
-async def test_slow_server_delays_and_doubles_nothing(leader: Leader) -> None:
-    leader.agent(queue=20)
-    leader.policy()
-    leader.server.faults.append(Fault("*", "*", times=-1, delay_seconds=0.2))
+async def test_slow_server_delays_and_doubles_nothing(patient: Leader) -> None:
+    patient.agent(queue=20)
+    patient.policy()
+    patient.server.faults.append(Fault("*", "*", times=-1, delay_seconds=0.2))
     for _ in range(2):
-        await leader.run_pass()
-    assert len(counts(leader)) == 2
-    assert outcomes(leader) == ["Applied"]
+        await patient.run_pass()
+    assert len(counts(patient)) == 2
+    assert outcomes(patient) == ["Applied"]
 
 
 @pytest.mark.parametrize("hours", [24, 1, -1, -24])
@@ -199,8 +206,7 @@ async def test_target_that_is_deleted_and_made_anew_is_followed(leader: Leader) 
     leader.agent(replicas=4, active=20)
     leader.policy()
     await leader.run_pass()
-    leader.server.objects.remove("deployments", "agents", "agent")
-    await asyncio.sleep(0.05)
+    await remove_target(leader)
     await leader.run_pass()
     assert leader.status()["reason"] == "TargetNotFound"
     leader.agent(replicas=2, active=20)
@@ -255,8 +261,7 @@ async def test_selector_that_changes_leaves_no_pod_out_of_service(leader: Leader
     fleet.start({"a": 1, "b": 1}, detachable=True)
     await passes(fleet, 2)
     assert fleet.serving("a") == "false"
-    leader.server.objects.remove("deployments", "agents", "agent")
-    await asyncio.sleep(0.05)
+    await remove_target(leader)
     body = {"selector": {"matchLabels": {"app": "other"}}, "replicas": 1}
     metadata = {"namespace": "agents", "name": "agent", "uid": "new"}
     leader.server.objects.put("deployments", {"metadata": metadata, "spec": body})

@@ -12,6 +12,8 @@ from tests.fakes.cluster import SCALE
 from tests.fakes.connected import until
 from tests.fakes.leadership import Leader, leading
 
+ACT = ("patch", SCALE)
+
 
 @pytest.fixture
 async def leader(tmp_path: Path) -> AsyncIterator[Leader]:
@@ -37,13 +39,10 @@ async def test_patch_that_arrives_after_another_has_led_is_refused(leader: Leade
     """The leader is lost while its patch is on its way; the heir decides for another load."""
     leader.agent(queue=20)
     leader.policy()
-    on_its_way = asyncio.Event()
-    leader.server.on_request = lambda verb, what: (
-        on_its_way.set() if (verb, what) == ("patch", SCALE) else None
-    )
-    leader.server.faults.append(Fault("patch", SCALE, delay_seconds=0.5))
+    arrival = asyncio.Event()
+    leader.server.faults.append(Fault(*ACT, held=arrival))
     passing = asyncio.create_task(leader.run_pass())
-    await on_its_way.wait()
+    await until(lambda: leader.server.count(*ACT) == 1)
     passing.cancel()
     await asyncio.gather(passing, return_exceptions=True)
     assert leader.replicas() == 1
@@ -52,7 +51,8 @@ async def test_patch_that_arrives_after_another_has_led_is_refused(leader: Leade
     await leader.run_pass()
     heirs = leader.replicas()
     assert heirs > 1
-    await asyncio.sleep(0.7)
+    arrival.set()
+    await until(lambda: leader.server.answered.count(ACT) == leader.server.count(*ACT))
     assert leader.replicas() == heirs
     assert sum(each["outcome"] == "Applied" for each in leader.history()) == 1
 

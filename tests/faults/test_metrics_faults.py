@@ -17,7 +17,7 @@ from tests.fakes.objects import Body
 
 GAUGES = (conventions.QUEUE_DEPTH, conventions.ACTIVE_REQUESTS, conventions.CAPACITY)
 # Only what never ends is waited for to the deadline; the rest may take as long as the machine does.
-SHORT, LONG = timedelta(milliseconds=600), timedelta(seconds=10)
+SHORT, LONG = timedelta(seconds=1.5), timedelta(seconds=10)
 ENDLESS = ("hanging", "dripping")
 
 
@@ -38,7 +38,7 @@ def drip(request: Request) -> None:
 
 
 def hang(request: Request) -> None:
-    request.server.ended.wait(3)
+    request.server.ended.wait(2 * SHORT.total_seconds())
 
 
 def broken_off(request: Request) -> None:

@@ -17,7 +17,7 @@ from agentscaler.errors import (
     NotFoundError,
 )
 from tests.fakes.apiserver import FakeApiServer, Fault
-from tests.fakes.connected import HurriedClock, connected
+from tests.fakes.connected import HurriedClock, connected, until
 
 SECRET = SECRETS.at("agents", "keys")
 OLD, NEW = "old-credential", "new-credential"
@@ -166,6 +166,7 @@ async def test_no_more_requests_are_under_way_than_allowed(tmp_path: Path) -> No
         server.objects.put("secrets", BODY)
         server.faults.append(Fault("get", "secrets", times=3, hang=True, text="{}"))
         asking = [asyncio.create_task(api.get(SECRET)) for _ in range(10)]
+        await until(lambda: server.count("get", "secrets") == 3)
         await asyncio.sleep(0.1)
         assert server.count("get", "secrets") == 3
         server.cut()
@@ -209,7 +210,7 @@ async def test_two_connections_do_not_wait_for_each_other(pair: Pair, tmp_path: 
     try:
         server.faults.append(Fault("get", "secrets", hang=True, text="{}"))
         stuck = asyncio.create_task(queued.get(SECRET))
-        await asyncio.sleep(0.05)
+        await until(lambda: server.count("get", "secrets") == 1)
         assert (await busy.get(SECRET))["metadata"]["name"] == "keys"
         server.cut()
         await stuck

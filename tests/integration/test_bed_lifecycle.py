@@ -161,7 +161,7 @@ def test_killed_owner_leaves_no_process_and_no_file() -> None:
         owner.send_signal(signal.SIGKILL)
         owner.wait()
 
-        gone, alive = psutil.wait_procs(children, timeout=15)
+        gone, alive = psutil.wait_procs(children, timeout=60)
         assert (len(gone), alive) == (len(children), [])
         assert not Path(up.work).exists()
         assert not state.path_of(name).exists()
@@ -179,7 +179,7 @@ def test_interrupted_start_leaves_no_process_and_no_file(number: signal.Signals)
         owner.send_signal(number)
         owner.wait(timeout=60)
 
-        gone, alive = psutil.wait_procs(children, timeout=15)
+        gone, alive = psutil.wait_procs(children, timeout=60)
         assert (len(gone), alive) == (len(children), [])
         assert folders
         assert not any(folder.exists() for folder in folders)

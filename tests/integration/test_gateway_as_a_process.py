@@ -76,7 +76,7 @@ async def test_terminated_gateway_is_not_ready_serves_on_and_finishes_its_stream
     tmp_path: Path,
 ) -> None:
     async with agents_running(1) as [agent]:
-        config = configured(tmp_path, agent, drain_delay="1s")
+        config = configured(tmp_path, agent, drain_delay="4s")
         async with started(config) as gateway:
             async with gateway.client.get(gateway.url + "/tokens") as stream:
                 await stream.content.readuntil(b"\n\n")

@@ -123,7 +123,7 @@ async def test_upload_does_not_go_over_a_connection_that_is_being_closed() -> No
 
 async def test_failing_agent_is_left_out_and_comes_back_after_its_time() -> None:
     async with agents_running(2) as [sick, well]:
-        ejection = {"consecutiveErrors": 3, "for": "500ms"}
+        ejection = {"consecutiveErrors": 3, "for": "3s"}
         async with gateway_of([sick, well], rule="round-robin", ejection=ejection) as world:
             for _ in range(6):  # by turns: three for each
                 await world.get("/broken")

@@ -66,14 +66,14 @@ async def test_pass_ends_at_its_deadline_and_other_servers_are_seen() -> None:
     with serving(silent) as dead, serving(healthy) as alive:
         there = {"serverAddress": alive.address}
         allowed = frozenset({alive.address})
-        async with observing(dead.address, seconds=0.5, allowed=allowed) as observer:
+        async with observing(dead.address, seconds=2, allowed=allowed) as observer:
             began = time.monotonic()
             seen = await observer.observe(
                 [*queries, policy("research", prometheus=there)], now=NOON
             )
             took = time.monotonic() - began
             dead.ended.set()
-    assert took < 5
+    assert took < 10
     assert seen.readings["agents/research"].signals[SignalName.QUEUE_DEPTH] == 7
     assert {why for one in queries for why in whys_of(seen.readings[one.key])} == {Why.TIMEOUT}
 

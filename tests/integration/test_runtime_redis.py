@@ -73,7 +73,8 @@ async def server(home: Path) -> AsyncIterator[Server]:
 
 @asynccontextmanager
 async def store_at(url: str, **options: float) -> AsyncIterator[RedisStateStore]:
-    store = RedisStateStore(url, **options)  # type: ignore[arg-type]
+    # Each save waits for the disk, which others may keep busy.
+    store = RedisStateStore(url, **{"timeout_seconds": 10.0, **options})  # type: ignore[arg-type]
     try:
         yield store
     finally:

@@ -30,4 +30,4 @@ def test_large_buffers_are_given_back() -> None:
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-c", _LEARNED], capture_output=True, text=True, check=True
     )
-    assert int(done.stdout) == 0
+    assert int(done.stdout) < 1

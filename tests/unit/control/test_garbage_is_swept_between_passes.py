@@ -22,6 +22,7 @@ class Knot:
 def _thawed() -> Iterator[None]:
     yield
     gc.unfreeze()
+    gc.enable()
 
 
 def test_what_is_in_use_is_left_alone_until_the_next_sweep() -> None:
@@ -37,6 +38,7 @@ def test_what_is_in_use_is_left_alone_until_the_next_sweep() -> None:
 
 
 async def test_sweep_waits_for_a_pause() -> None:
+    gc.disable()  # nobody else collects it meanwhile
     knot = Knot()
     gone = weakref.ref(knot)
     del knot
@@ -45,7 +47,6 @@ async def test_sweep_waits_for_a_pause() -> None:
     async def paused() -> None:
         await pause.wait()
 
-    gc.freeze()  # nobody else collects it meanwhile
     running = asyncio.create_task(sweeping.run(paused, SystemClock()))
     await asyncio.sleep(0.01)
     assert gone() is not None
