@@ -240,12 +240,12 @@ class Operator:
         """Do the operator's work while the Lease is held."""
         _LOG.info("leading", identity=self._identity, shard=shard.number, shards=shard.count)
         leader = self._telemetry.leader.labels(str(shard.number))
-        leader.set(1)
         self._registry.confine(shard.owns)
         rounds, reconciler, sources = self._rounds(api, targets, rivals)
         try:
             await self._take_over(reconciler, rounds.record, targets, rivals)
             self._is_leading = True
+            leader.set(1)  # not before: an alert has to tell of a take-over that comes to no end
             await _together(
                 self._loop.run(rounds, self._stop),
                 reconciler.run(),

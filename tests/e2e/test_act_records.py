@@ -93,7 +93,7 @@ def policy(name: str) -> dict[str, Any]:
 
 async def test_policies_are_listed_by_their_metadata(place: Place, policy_definition: None) -> None:
     place.apply(*(policy(f"asp-{number}") for number in range(3)))
-    own = await list_policies(place.api, [place.namespace])
+    own = await list_policies(place.api, place.namespace)
     assert set(own) == {(place.namespace, f"asp-{number}") for number in range(3)}
     assert own.items() <= (await list_policies(place.api)).items()
     body = await read_policy(place.api, place.namespace, "asp-1")

@@ -29,7 +29,10 @@ _SINGLE = {"GET": "get", "PUT": "update", "PATCH": "patch"}
 
 @dataclass
 class Fault:
-    """What goes wrong with requests of one verb on one resource, `times` times (-1: always)."""
+    """What goes wrong with requests of one verb on one resource, `times` times (-1: always).
+
+    `namespace` leaves those of all others alone.
+    """
 
     verb: str
     what: str
@@ -42,6 +45,12 @@ class Fault:
     carried_out: bool = False  # only the answer is lost
     delay_seconds: float = 0.0  # it is answered as it should be, only late
     held: asyncio.Event | None = None  # it is answered as it should be, once this is set
+    namespace: str = ""
+
+    def concerns(self, asked: "Asked") -> bool:
+        """Tell whether it goes wrong with this request."""
+        fits = self.verb in {asked.verb, "*"} and self.what in {asked.what, "*"}
+        return bool(self.times) and fits and self.namespace in {"", asked.key[0]}
 
 
 @dataclass(frozen=True)
@@ -154,7 +163,7 @@ class FakeApiServer:
 
     def _fault(self, asked: Asked) -> Fault | None:
         for fault in self.faults:
-            if fault.times and fault.verb in {asked.verb, "*"} and fault.what in {asked.what, "*"}:
+            if fault.concerns(asked):
                 fault.times -= 1
                 return fault
         return None

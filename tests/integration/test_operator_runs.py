@@ -15,7 +15,7 @@ from tests.fakes.apiserver import Fault
 from tests.fakes.cluster import POLICY_STATUS, SCALE
 from tests.fakes.connected import until
 from tests.fakes.faulty_prometheus import Request
-from tests.fakes.operated import Scene, staged
+from tests.fakes.operated import Running, Scene, staged
 
 LEASES = "leases"
 
@@ -275,6 +275,70 @@ async def test_operator_waits_for_an_api_server_that_fails_at_the_start(scene: S
     scene.policy()
     await scene.lead()
     await until(lambda: has_scaled(scene))
+
+
+def role_is_gone(scene: Scene, namespace: str) -> None:
+    """Take all rights in a namespace away, as deleting its RoleBinding does."""
+    scene.server.faults.append(Fault("*", "*", times=-1, status=403, namespace=namespace))
+    scene.server.cut()
+
+
+async def test_namespace_without_rights_holds_up_no_other_at_the_start(scene: Scene) -> None:
+    role_is_gone(scene, "gone")
+    scene.agent(queue=20)
+    scene.policy()
+    running = await scene.lead(namespaces=("gone", "agents"))
+    await until(lambda: has_scaled(scene))
+    assert running.operator._unready == ""
+
+
+async def test_namespace_that_lost_its_rights_holds_up_no_other_at_a_change_of_leader(
+    scene: Scene,
+) -> None:
+    namespaces = ("agents", "gone")
+    scene.agent(queue=20)
+    scene.policy()
+    first = await scene.lead(namespaces=namespaces)
+    await until(lambda: has_scaled(scene))
+    role_is_gone(scene, "gone")
+    await first.stop()
+    scene.settle()
+    scene.load(queue=80)
+    await scene.lead(namespaces=namespaces)
+    await until(lambda: has_scaled(scene, times=2))
+
+
+async def test_namespace_that_has_its_rights_back_is_followed_again(scene: Scene) -> None:
+    role_is_gone(scene, "gone")
+    scene.agent()
+    made = scene.policy()
+    await scene.lead(namespaces=("gone", "agents"))
+    metadata = {**made["metadata"], "namespace": "gone", "uid": "uid-gone"}
+    scene.server.objects.put(conventions.PLURAL, {**made, "metadata": metadata})
+    scene.server.faults.clear()
+    theirs = scene.server.objects.all(conventions.PLURAL)
+    await until(lambda: theirs["gone", "agent"].get("status"))
+
+
+def leaders(running: Running) -> float:
+    """Give what the operator exports of itself, the sum over the shards."""
+    (metric,) = running.operator._telemetry.leader.collect()
+    return sum(sample.value for sample in metric.samples)
+
+
+async def test_operator_does_not_call_itself_leader_before_it_has_taken_over(scene: Scene) -> None:
+    """The alert for want of a leader has to tell of one that holds the Lease and does nothing."""
+    scene.server.faults.append(Fault("list", conventions.PLURAL, times=-1, status=403))
+    running = scene.start()
+    await until(lambda: scene.holder() == running.identity)
+    before = scene.server.count("list", conventions.PLURAL)
+    await until(lambda: scene.server.count("list", conventions.PLURAL) > before + 2)
+    assert leaders(running) == 0
+    scene.server.faults.clear()
+    await until(lambda: running.is_leading)
+    assert leaders(running) == 1
+    await running.stop()
+    assert leaders(running) == 0
 
 
 async def test_operator_is_ready_once_it_knows_every_policy(scene: Scene) -> None:

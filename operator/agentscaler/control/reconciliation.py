@@ -1,24 +1,31 @@
 """Make good what a watch may have missed: compare the registry with a list of all policies.
 
 Deletions around a new list of the watch never reach its handlers, so what is not listed is dropped.
+A namespace in which the operator has lost its rights is left out, and must not hold up the others.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 from agentscaler.act.client import Api
-from agentscaler.act.policies import list_policies, read_policy
+from agentscaler.act.mirror import ObjectKey
+from agentscaler.act.policies import PolicyVersion, list_policies, read_policy
 from agentscaler.clock import Clock
 from agentscaler.control.registry import Registry
-from agentscaler.errors import ClusterError, NotFoundError
+from agentscaler.errors import ClusterError, ForbiddenError, NotFoundError
 from agentscaler.report import logs
 
+_EVERYWHERE: Final = ""
 _EVERY_SECONDS: Final = 300.0
 _RETRY_SECONDS: Final = 1.0
 _GLANCE_SECONDS: Final = 0.1
 # How long the watch may take to tell of all policies before they are read one by one.
 _PATIENCE_SECONDS: Final = 20.0
+_CURE: Final = (
+    "give the namespace its Role and RoleBinding back, or take it out of watchNamespaces; what is "
+    "known of its policies is kept, and it is looked at again"
+)
 _LOG: Final = logs.logger("agentscaler.reconciliation")
 
 
@@ -36,7 +43,8 @@ class Reconciler:
     ) -> None:
         self._api = api
         self._registry = registry
-        self._namespaces = tuple(namespaces)
+        self._namespaces = tuple(dict.fromkeys(namespaces)) or (_EVERYWHERE,)
+        self._left_out: frozenset[str] = frozenset()
         self._look_at = look_at
         self._clock = clock
 
@@ -91,8 +99,9 @@ class Reconciler:
 
     async def _differing(self) -> set[tuple[str, str]]:
         """Drop the policies that are gone; give those that are unknown or not the newest."""
-        before = {entry.key for entry in self._registry}
-        listed = await list_policies(self._api, self._namespaces)
+        known = tuple(self._registry)
+        listed = await self._list()
+        before = {entry.key for entry in known if entry.namespace not in self._left_out}
         for key in before - {f"{namespace}/{name}" for namespace, name in listed}:
             self._look_at(self._registry.drop(key) | {key})
         differing = set()
@@ -100,10 +109,33 @@ class Reconciler:
             if not self._registry.owns(namespace):
                 continue
             entry = self._registry.find(f"{namespace}/{name}")
-            known = entry and (entry.uid, entry.resource_version)
-            if known != (version.uid, version.resource_version):
+            seen = entry and (entry.uid, entry.resource_version)
+            if seen != (version.uid, version.resource_version):
                 differing.add((namespace, name))
         return differing
+
+    async def _list(self) -> dict[ObjectKey, PolicyVersion]:
+        """List the policies wherever that is allowed; raise ForbiddenError if it is nowhere."""
+        listed: dict[ObjectKey, PolicyVersion] = {}
+        refused: dict[str, ForbiddenError] = {}
+        for namespace in self._namespaces:
+            try:
+                listed |= await list_policies(self._api, namespace)
+            except ForbiddenError as exc:
+                refused[namespace] = exc
+        if len(refused) == len(self._namespaces):
+            raise refused[self._namespaces[0]]
+        self._leave_out(refused)
+        return listed
+
+    def _leave_out(self, refused: Mapping[str, ForbiddenError]) -> None:
+        """Take up which namespaces may not be listed, and tell what changed of that."""
+        for namespace in sorted(refused.keys() - self._left_out):
+            error = str(refused[namespace])
+            _LOG.warning("namespace left out", namespace=namespace, error=error, cure=_CURE)
+        for namespace in sorted(self._left_out - refused.keys()):
+            _LOG.info("namespace followed again", namespace=namespace)
+        self._left_out = frozenset(refused)
 
     async def _read(self, keys: set[tuple[str, str]]) -> None:
         await asyncio.gather(*(self._read_one(namespace, name) for namespace, name in keys))

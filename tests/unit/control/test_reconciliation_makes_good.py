@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from agentscaler import conventions
 from agentscaler.act.client import Api
@@ -28,6 +29,11 @@ class Turns:
         self.over = asyncio.Event()
         self.meanwhile: Callable[[], object] = lambda: None
 
+    def begin_anew(self) -> None:
+        """Forget the pauses so far."""
+        self.pauses.clear()
+        self.over.clear()
+
     def now(self) -> datetime:
         return NOON
 
@@ -46,24 +52,30 @@ class Turns:
 class Office:
     """A reconciler with its registry, beside the server it compares with."""
 
-    def __init__(self, server: FakeApiServer, api: Api) -> None:
+    def __init__(self, server: FakeApiServer, api: Api, *namespaces: str) -> None:
         self.server, self.registry, self.clock = server, Registry(), Turns()
         self.looked_at: set[str] = set()
         self.reconciler = Reconciler(
             api,
             self.registry,
-            namespaces=(),
+            namespaces=namespaces,
             look_at=self.looked_at.update,
             clock=self.clock,
         )
 
-    def put(self, name: str, **details: Any) -> dict[str, Any]:
+    def put(self, name: str, *, namespace: str = "agents", **details: Any) -> dict[str, Any]:
         """Have a policy in the cluster, of which nobody tells."""
-        return self.server.objects.put(PLURAL, body(name, **details))
+        made = body(name, **details)
+        made["metadata"]["namespace"] = namespace
+        return self.server.objects.put(PLURAL, made)
 
     def tell(self, name: str, **details: Any) -> None:
         """Have a policy in the cluster, of which the watch tells."""
         self.registry.note(None, self.put(name, **details))
+
+    def forbid(self, namespace: str) -> None:
+        """Take away the right to list the policies of a namespace."""
+        self.faults("list", times=-1, status=403, namespace=namespace)
 
     def faults(self, verb: str, **details: Any) -> None:
         self.server.faults.append(Fault(verb, PLURAL, **details))
@@ -73,6 +85,17 @@ class Office:
 async def office(tmp_path: Path) -> AsyncIterator[Office]:
     async with connected(tmp_path) as (server, api):
         yield Office(server, api)
+
+
+@pytest.fixture
+async def divided(tmp_path: Path) -> AsyncIterator[Office]:
+    """One that follows two namespaces, each with a policy; in the first it may list nothing."""
+    async with connected(tmp_path) as (server, api):
+        office = Office(server, api, "gone", "agents")
+        office.tell("known", namespace="gone")
+        office.put("agent")
+        office.forbid("gone")
+        yield office
 
 
 async def test_registry_that_knows_all_is_caught_up_at_once(office: Office) -> None:
@@ -216,3 +239,48 @@ async def test_catching_up_does_not_wait_for_what_became_another_shard_meanwhile
     office.clock.meanwhile = lambda: office.registry.confine("elsewhere".__eq__)
     await office.reconciler.catch_up()
     assert sum(office.clock.pauses) < 2
+
+
+async def test_namespace_that_may_not_be_listed_holds_up_no_other(divided: Office) -> None:
+    await divided.reconciler.catch_up()
+    assert divided.looked_at == {"agents/agent"}
+
+
+async def test_what_is_known_of_a_namespace_that_may_not_be_listed_is_kept(divided: Office) -> None:
+    divided.tell("left", minutes=1)
+    divided.server.objects.remove(PLURAL, "agents", "left")
+    await divided.reconciler.catch_up()
+    assert {entry.key for entry in divided.registry} == {"gone/known", "agents/agent"}
+
+
+async def test_namespace_that_may_be_listed_again_is_compared_again(divided: Office) -> None:
+    await divided.reconciler.catch_up()
+    divided.put("late", namespace="gone")
+    divided.server.faults.clear()
+    divided.clock.begin_anew()
+    await compared(divided)
+    assert divided.registry.find("gone/late") is not None
+
+
+async def test_namespace_that_is_left_out_is_told_once_and_again_when_it_is_back(
+    divided: Office,
+) -> None:
+    with capture_logs() as told:
+        await compared(divided, times=3)
+        divided.server.faults.clear()
+        divided.clock.begin_anew()
+        await compared(divided, times=2)
+    said = [(line["event"], line["log_level"], line["namespace"]) for line in told]
+    assert said == [
+        ("namespace left out", "warning", "gone"),
+        ("namespace followed again", "info", "gone"),
+    ]
+    assert "broken on purpose" in told[0]["error"]
+    assert "Role" in told[0]["cure"]
+
+
+async def test_catching_up_goes_on_while_no_namespace_may_be_listed(divided: Office) -> None:
+    divided.faults("list", times=3, status=403, namespace="agents")
+    await divided.reconciler.catch_up()
+    assert divided.clock.pauses[:3] == [1.0] * 3
+    assert divided.looked_at == {"agents/agent"}
