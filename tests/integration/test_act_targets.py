@@ -366,3 +366,66 @@ async def test_rivals_that_may_not_be_listed_are_told(tmp_path: Path) -> None:
             assert isinstance(rivals.trouble, ForbiddenError)
         finally:
             await rivals.close()
+
+
+@asynccontextmanager
+async def doubtful(folder: Path, *faults: Fault) -> AsyncIterator[tuple[FakeApiServer, Rivals]]:
+    """Follow the rivals of two namespaces, while these faults are in force."""
+    async with connected(folder) as (server, api):
+        server.faults.extend(faults)
+        rivals = Rivals(api, clock=HurriedClock(), namespaces=("agents", "gone"))
+        rivals.start()
+        await rivals.settled()
+        try:
+            yield server, rivals
+        finally:
+            await rivals.close()
+
+
+def forbidden(verb: str, namespace: str = "") -> Fault:
+    return Fault(verb, "horizontalpodautoscalers", times=-1, status=403, namespace=namespace)
+
+
+async def test_rivals_of_a_namespace_without_rights_are_doubtful_in_no_other(
+    tmp_path: Path,
+) -> None:
+    async with doubtful(tmp_path, forbidden("list", "gone")) as (_, rivals):
+        assert rivals.doubt("agents") is None  # that KEDA is not installed is no doubt
+        doubt = rivals.doubt("gone")
+        assert doubt is not None
+        assert (str(doubt.why), doubt.passing) == ("broken on purpose", True)
+
+
+async def test_doubt_about_rivals_ends_once_they_are_listed(tmp_path: Path) -> None:
+    fault = Fault("list", "horizontalpodautoscalers", times=2, namespace="gone")
+    async with doubtful(tmp_path, fault) as (_, rivals):
+        assert rivals.doubt("gone") is not None
+        await until(lambda: rivals.doubt("gone") is None)
+
+
+async def test_doubt_about_rivals_that_can_never_be_listed_is_soon_no_passing_one(
+    tmp_path: Path,
+) -> None:
+    def lasts(rivals: Rivals) -> bool:
+        doubt = rivals.doubt("agents")
+        assert doubt is not None
+        return not doubt.passing
+
+    async with doubtful(tmp_path, forbidden("list")) as (server, rivals):
+        assert not lasts(rivals)
+        await until(lambda: lasts(rivals))
+        server.faults.clear()
+        await until(lambda: rivals.doubt("agents") is None)
+
+
+async def test_right_to_follow_rivals_that_is_withdrawn_becomes_a_doubt(tmp_path: Path) -> None:
+    async with doubtful(tmp_path) as (server, rivals):
+        server.faults.append(forbidden("watch", "agents"))
+        server.cut()
+        await until(lambda: rivals.trouble is not None and "purpose" in str(rivals.trouble))
+        assert rivals.doubt("agents") is None  # what was seen a moment ago is still true
+        await until(lambda: rivals.doubt("agents") is not None)
+        doubt = rivals.doubt("agents")
+        assert doubt is not None
+        assert not doubt.passing
+        assert rivals.doubt("gone") is None

@@ -8,6 +8,8 @@ from typing import NoReturn
 import pytest
 
 from agentscaler import conventions
+from agentscaler.act import rivals
+from agentscaler.api.status import Reason
 from agentscaler.control.loop import Loop
 from agentscaler.errors import LeadershipLostError, UsageError
 from agentscaler.handlers import lifecycle
@@ -18,6 +20,7 @@ from tests.fakes.faulty_prometheus import Request
 from tests.fakes.operated import Running, Scene, staged
 
 LEASES = "leases"
+AUTOSCALERS = "horizontalpodautoscalers"
 
 
 @pytest.fixture
@@ -339,6 +342,38 @@ async def test_operator_does_not_call_itself_leader_before_it_has_taken_over(sce
     assert leaders(running) == 1
     await running.stop()
     assert leaders(running) == 0
+
+
+def autoscaled(scene: Scene) -> None:
+    """Have a busy agent with a policy, and an HPA that lets it have three replicas at most."""
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "agent"}
+    autoscaler = {
+        "metadata": {"namespace": "agents", "name": "hpa"},
+        "spec": {"scaleTargetRef": target, "maxReplicas": 3},
+    }
+    scene.server.objects.put(AUTOSCALERS, autoscaler)
+    scene.agent(queue=20)
+    scene.policy()
+
+
+async def test_other_autoscaler_that_cannot_be_listed_at_first_is_yielded_to(scene: Scene) -> None:
+    autoscaled(scene)
+    scene.server.faults.append(Fault("list", AUTOSCALERS, times=3))
+    await scene.lead()
+    await until(lambda: scene.status().get("reason") == Reason.OTHER_AUTOSCALER)
+    assert ("patch", SCALE) not in scene.writes()
+
+
+async def test_autoscalers_that_may_never_be_listed_are_told_and_soon_not_waited_for(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rivals, "_PATIENCE_SECONDS", 1.5)
+    autoscaled(scene)
+    scene.server.faults.append(Fault("list", AUTOSCALERS, times=-1, status=403))
+    await scene.lead()
+    await until(lambda: has_scaled(scene))
+    (told,) = [each for each in scene.status()["conditions"] if each["type"] == "Conflict"]
+    assert (told["status"], told["reason"]) == ("Unknown", Reason.RIVALS_UNKNOWN)
 
 
 async def test_operator_is_ready_once_it_knows_every_policy(scene: Scene) -> None:

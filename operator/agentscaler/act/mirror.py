@@ -23,6 +23,8 @@ logger: Final = logging.getLogger(__name__)
 
 # A collection that does not exist (its CRD is not installed) is looked for again this often.
 _ABSENT_SECONDS: Final = 60.0
+# What nobody has confirmed for so long may have changed; a bookmark comes every minute.
+_OLD_SECONDS: Final = 120.0
 # A watch that ends sooner than this was cut, not finished: pause before the next.
 _SHORT_SECONDS: Final = 1.0
 
@@ -69,6 +71,17 @@ class Mirror(Generic[T]):
         """Tell how long ago the server last confirmed this copy; infinite before the first list."""
         return self._clock.monotonic() - self._heard_at
 
+    def doubt(self) -> ClusterError | None:
+        """Tell why this copy may lack something by now; None if nothing speaks for that.
+
+        One that cannot be followed at present still holds for a while.
+        """
+        if isinstance(self.trouble, NotFoundError):
+            return None  # of what is not installed there is nothing
+        if not self.synced:
+            return self.trouble or ClusterError(f"{self.place.what}: not listed yet")
+        return self.trouble if self.age_seconds() > _OLD_SECONDS else None
+
     async def run(self) -> None:
         """Follow the collection until cancelled."""
         while True:
@@ -82,6 +95,7 @@ class Mirror(Generic[T]):
             return await self._watch()
         except NotFoundError as exc:
             self._replace({}, "")
+            self._heard_at = self._clock.monotonic()  # that there is nothing was told, too
             self._note(exc)
             return _ABSENT_SECONDS
         except ExpiredError:

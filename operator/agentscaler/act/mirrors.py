@@ -77,12 +77,24 @@ class Mirrors(Generic[T]):
 
         Raises ClusterError while that is not known, with the reason.
         """
-        mirror = self._mirrors.get(namespace) or self._mirrors.get(_EVERYWHERE)
-        if mirror is None:
-            raise ClusterError(f"namespace {namespace} is not among those that are watched")
+        mirror = self._mirror(namespace)
         if not mirror.synced:
             raise _again(mirror.trouble or ClusterError(f"{mirror.place.what}: not listed yet"))
         return mirror.kept.get((namespace, name))
+
+    def is_listed(self, namespace: str) -> bool:
+        """Tell whether what is in a namespace has been listed."""
+        return self._mirror(namespace).synced
+
+    def doubt(self, namespace: str) -> ClusterError | None:
+        """Tell why what is known of a namespace may lack something; see `Mirror.doubt`."""
+        return self._mirror(namespace).doubt()
+
+    def _mirror(self, namespace: str) -> Mirror[T]:
+        mirror = self._mirrors.get(namespace) or self._mirrors.get(_EVERYWHERE)
+        if mirror is None:
+            raise ClusterError(f"namespace {namespace} is not among those that are watched")
+        return mirror
 
 
 def _tell_of_a_defect(task: asyncio.Task[None]) -> None:

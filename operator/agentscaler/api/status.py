@@ -354,6 +354,7 @@ class Reason:
     NO_CONFLICT: Final = "NoConflict"
     TARGET_SHARED: Final = "TargetShared"
     OTHER_AUTOSCALER: Final = "OtherAutoscaler"
+    RIVALS_UNKNOWN: Final = "RivalsUnknown"
     # ReplicasContested
     UNCONTESTED: Final = "Uncontested"
     FOREIGN_WRITER: Final = "ForeignWriter"

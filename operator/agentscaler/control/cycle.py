@@ -140,9 +140,8 @@ class Cycle:
         seen = await self._observe([*(each.policy for _, each in active), *asked.values()], now)
         free = [each for each in self._works.free(busy) if each.policy is asked.get(each.key)]
         halted_late, active_late = self._sort(free, now)
-        active = sorted(
-            active + active_late, key=lambda one: order.rise(one[0], seen), reverse=True
-        )
+        active += active_late
+        active.sort(key=lambda one: order.rise(one[0], seen), reverse=True)
         calm = await self._look_at_all(active, seen, now)
         for plan in halted + halted_late:
             self._begin(plan)
@@ -207,7 +206,7 @@ class Cycle:
                     case Workable() as workable:
                         active.append((entry, workable))
                     case None:
-                        pass  # nothing is known of its target; the status stays
+                        pass  # not enough is known of it; the status stays
         return halted, active
 
     def _retreat(self, shrinking: Sequence[_Looked], now: datetime) -> None:
@@ -237,7 +236,7 @@ class Cycle:
         standing = self._parts.judge.judge(entry, now)
         target = _target_text(entry.policy) if entry.policy else ""
         if isinstance(standing, Unknown):
-            _LOG.warning("target unknown", policy=entry.key, why=standing.why)
+            _LOG.warning("not known yet", policy=entry.key, why=standing.why)
             return None
         if not isinstance(standing, Workable):
             entry.unsee()
@@ -302,6 +301,7 @@ class Cycle:
             _target_text(policy),
             lead_time=entry.lead_time.value(),
             contest=entry.contest,
+            doubt=looked.workable.doubt,
             draining=entry.draining if retreat is None else draining.names(retreat),
             candidate=_rehearse(entry, policy, snapshot),
             bottleneck=entry.bottleneck,

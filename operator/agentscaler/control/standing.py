@@ -24,16 +24,20 @@ _CONTEST: Final = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Workable:
-    """A policy with a target that nothing keeps from being scaled."""
+    """A policy with a target that nothing keeps from being scaled.
+
+    `doubt` says so if that is not certain: another autoscaler may go unnoticed.
+    """
 
     policy: Policy
     target: Target
     replicas: Replicas
+    doubt: Trouble | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A policy of whose target nothing is known at present; the status stays as it is."""
+    """A policy of which not enough is known at present; the status stays as it is."""
 
     why: str
 
@@ -84,11 +88,12 @@ class Judge:
         found = self._find(policy)
         if not isinstance(found, Target):
             return found
-        if rival := self._rival(policy):
-            return rival
+        obstacle, doubt = self._rivals_of(policy)
+        if obstacle is not None:
+            return obstacle
         replicas = _replicas(entry, found, policy, now)
         self._notice_foreign_write(entry, policy, found, replicas.current, now)
-        return Workable(policy, found, replicas)
+        return Workable(policy, found, replicas, doubt)
 
     def reference(self, entry: Entry) -> Reference | None:
         """Give the reference to the target of a policy, if there is such a target."""
@@ -109,13 +114,20 @@ class Judge:
             return Unknown(str(exc))
         return target or troubles.target_not_found(ref.kind, ref.name)
 
-    def _rival(self, policy: Policy) -> Trouble | None:
-        ref = policy.spec.scale_target_ref
-        rivals = self._rivals.of(policy.namespace, ref.kind, ref.name)
+    def _rivals_of(self, policy: Policy) -> tuple[Trouble | Unknown | None, Trouble | None]:
+        """Tell what other autoscalers keep the policy from, and what is doubtful about them."""
         # A policy that only recommends may stand beside another autoscaler, to be compared.
-        if not rivals or policy.spec.mode is not Mode.AUTO:
-            return None
-        return troubles.other_autoscaler(*rivals[0])
+        if policy.spec.mode is not Mode.AUTO:
+            return None, None
+        ref = policy.spec.scale_target_ref
+        if rivals := self._rivals.of(policy.namespace, ref.kind, ref.name):
+            return troubles.other_autoscaler(*rivals[0]), None
+        doubt = self._rivals.doubt(policy.namespace)
+        if doubt is None:
+            return None, None
+        if doubt.passing:
+            return Unknown(f"whether another autoscaler is on the target: {doubt.why}"), None
+        return None, troubles.rivals_unknown(str(doubt.why))
 
     def _notice_foreign_write(
         self, entry: Entry, policy: Policy, target: Target, current: int, now: datetime

@@ -29,7 +29,7 @@ def decided(
 ) -> PolicyStatus:
     """Give the status after a decision, with a scaling that is due recorded as pending."""
     outline = outlines.after(old, policy, seen, decision, facts)
-    judged = verdicts.after(policy, seen, decision, facts.contest)
+    judged = verdicts.after(policy, seen, decision, facts.contest, facts.doubt)
     known, missing = readings.sort(seen)
     return PolicyStatus(
         observed_generation=outline.generation,

@@ -28,6 +28,11 @@ def fails(about: ConditionType, reason: str, message: str) -> Verdict:
     return Verdict(about, ConditionStatus.FALSE, reason, message)
 
 
+def unclear(about: ConditionType, reason: str, message: str) -> Verdict:
+    """Say that nobody can tell."""
+    return Verdict(about, ConditionStatus.UNKNOWN, reason, message)
+
+
 def turn(
     old: Iterable[Condition], verdicts: Iterable[Verdict], *, generation: int, now: datetime
 ) -> tuple[Condition, ...]:
@@ -53,14 +58,17 @@ def is_true(conditions: Iterable[Condition], about: ConditionType) -> bool:
 
 
 # The status that needs somebody's attention; ForecastTrusted looks after itself.
-_UNWELCOME = {
-    ConditionType.READY: ConditionStatus.FALSE,
-    ConditionType.METRICS_AVAILABLE: ConditionStatus.FALSE,
-    ConditionType.SCALING_ACTIVE: ConditionStatus.FALSE,
-    ConditionType.SCALING_LIMITED: ConditionStatus.TRUE,
-    ConditionType.REPLICAS_CONTESTED: ConditionStatus.TRUE,
-    ConditionType.CONFLICT: ConditionStatus.TRUE,
-}
+_UNWELCOME = frozenset(
+    {
+        (ConditionType.READY, ConditionStatus.FALSE),
+        (ConditionType.METRICS_AVAILABLE, ConditionStatus.FALSE),
+        (ConditionType.SCALING_ACTIVE, ConditionStatus.FALSE),
+        (ConditionType.SCALING_LIMITED, ConditionStatus.TRUE),
+        (ConditionType.REPLICAS_CONTESTED, ConditionStatus.TRUE),
+        (ConditionType.CONFLICT, ConditionStatus.TRUE),
+        (ConditionType.CONFLICT, ConditionStatus.UNKNOWN),
+    }
+)
 
 
 def unwelcome(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
@@ -70,7 +78,7 @@ def unwelcome(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
 
 def is_unwelcome(condition: Condition | Verdict) -> bool:
     """Tell whether a condition needs attention."""
-    return _UNWELCOME.get(condition.type) is condition.status
+    return (condition.type, condition.status) in _UNWELCOME
 
 
 def _turned(old: Condition | None, verdict: Verdict, generation: int, now: datetime) -> Condition:

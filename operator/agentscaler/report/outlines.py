@@ -45,14 +45,15 @@ _SECOND: Final = timedelta(seconds=1)
 class Facts:
     """What the cycle knows of a policy beside its snapshot and decision.
 
-    `target` is "Deployment/NAME"; `contest` tells who else writes its `spec.replicas`; `draining`
-    names the pods that are to go, `candidate` says what that would do, and `bottleneck` what holds
-    the agent back.
+    `target` is "Deployment/NAME"; `contest` tells who else writes its `spec.replicas`, `doubt` why
+    another autoscaler on it may go unnoticed; `draining` names the pods that are to go,
+    `candidate` says what that would do, and `bottleneck` what holds the agent back.
     """
 
     target: str
     lead_time: timedelta | None = None
     contest: Trouble | None = None
+    doubt: Trouble | None = None
     draining: tuple[str, ...] = ()
     candidate: CandidateStatus | None = None
     bottleneck: BottleneckStatus | None = None
@@ -125,7 +126,7 @@ def after(
 ) -> Outline:
     """Give the outline of the status after a decision, a scaling that is due being pending."""
     past = _past(old, policy, seen, decision)
-    judged = verdicts.after(policy, seen, decision, facts.contest)
+    judged = verdicts.after(policy, seen, decision, facts.contest, facts.doubt)
     reason, message = _headline(judged, decision)
     slots, outlook = decision.memory.slots_per_replica, seen.outlook
     return Outline(

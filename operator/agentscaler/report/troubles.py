@@ -63,6 +63,16 @@ def other_autoscaler(kind: str, name: str) -> Trouble:
     return Trouble(ConditionType.CONFLICT, Reason.OTHER_AUTOSCALER, message)
 
 
+def rivals_unknown(detail: str) -> Trouble:
+    """Say why nobody can tell whether another autoscaler is on the target."""
+    message = (
+        f"Whether another autoscaler scales the target is not known: {detail}. To be sure that "
+        "none does, let the operator list HorizontalPodAutoscalers and ScaledObjects. The policy "
+        "is followed meanwhile."
+    )
+    return Trouble(ConditionType.CONFLICT, Reason.RIVALS_UNKNOWN, message)
+
+
 _ARGO: Final = (
     "in the Application, list /spec/replicas under spec.ignoreDifferences[].jsonPointers and add "
     "the sync option RespectIgnoreDifferences=true, or remove spec.replicas from the manifest"

@@ -8,7 +8,7 @@ from agentscaler.api.status import ConditionType, Reason
 from agentscaler.decide import safety
 from agentscaler.decide.decision import Decision, Step
 from agentscaler.decide.snapshot import Missing, Snapshot, Why
-from agentscaler.report.conditions import Verdict, fails, holds
+from agentscaler.report.conditions import Verdict, fails, holds, unclear
 from agentscaler.report.troubles import Trouble
 from agentscaler.report.wording import sentence
 
@@ -71,13 +71,22 @@ _RAISE: Final = {
 
 
 def after(
-    policy: Policy, seen: Snapshot, decision: Decision, contest: Trouble | None
+    policy: Policy,
+    seen: Snapshot,
+    decision: Decision,
+    contest: Trouble | None,
+    doubt: Trouble | None,
 ) -> tuple[Verdict, ...]:
-    """Give all verdicts after a decision; `contest` tells who else writes the count."""
-    found = UNCONTESTED
+    """Give all verdicts after a decision.
+
+    `contest` tells who else writes the count, `doubt` why another autoscaler may go unnoticed.
+    """
+    found, conflict = UNCONTESTED, NO_CONFLICT
     if contest is not None:
         found = holds(contest.condition, contest.reason, contest.message)
-    return (READY, *of(policy, seen, decision), found, NO_CONFLICT)
+    if doubt is not None:
+        conflict = unclear(doubt.condition, doubt.reason, doubt.message)
+    return (READY, *of(policy, seen, decision), found, conflict)
 
 
 def of(policy: Policy, seen: Snapshot, decision: Decision) -> Iterator[Verdict]:

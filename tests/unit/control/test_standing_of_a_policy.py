@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from agentscaler import conventions
-from agentscaler.act.rivals import Rival, Rivals
+from agentscaler.act.rivals import Doubt, Rival, Rivals
 from agentscaler.act.targets import Targets
 from agentscaler.act.workloads import Outdated, Target
 from agentscaler.api.policy import ScaleTargetRef
-from agentscaler.api.status import Reason
+from agentscaler.api.status import ConditionType, Reason
 from agentscaler.control.registry import Entry, Registry
 from agentscaler.control.standing import Judge, Unknown, Workable, remarks
 from agentscaler.errors import ClusterError, ForbiddenError, NotFoundError, NotScalableError
@@ -39,6 +39,10 @@ class KnownRivals(Rivals):
 
     def __init__(self) -> None:
         self.known: tuple[Rival, ...] = ()
+        self.doubted: Doubt | None = None
+
+    def doubt(self, namespace: str) -> Doubt | None:
+        return self.doubted
 
     def of(self, namespace: str, kind: str, name: str) -> tuple[Rival, ...]:
         return self.known
@@ -142,6 +146,32 @@ def test_revisions_side_by_side_hold_back_those_who_drain(
     stuck = replace(workload(5), mixed=True)
     replicas = court.sees(court.entry(drain=drain), stuck).replicas
     assert replicas.rolling_out is (drain is not None)
+
+
+def test_policy_waits_while_its_rivals_are_not_known_yet(court: Court) -> None:
+    court.rivals.doubted = Doubt(ClusterError("list: etcd is tired"), passing=True)
+    why = court.unknown(court.entry()).why
+    assert why == "whether another autoscaler is on the target: list: etcd is tired"
+
+
+def test_rivals_that_can_never_be_known_keep_no_policy_from_its_work(court: Court) -> None:
+    court.rivals.doubted = Doubt(ForbiddenError("may not list"), passing=False)
+    doubt = court.sees(court.entry(), workload()).doubt
+    assert doubt is not None
+    assert (doubt.condition, doubt.reason) == (ConditionType.CONFLICT, Reason.RIVALS_UNKNOWN)
+    assert "may not list" in doubt.message
+
+
+def test_known_rival_counts_although_others_may_be_unknown(court: Court) -> None:
+    court.rivals.doubted = Doubt(ClusterError("list: etcd is tired"), passing=True)
+    court.rivals.known = (Rival("HorizontalPodAutoscaler", "hpa"),)
+    assert court.trouble(court.entry()).reason == Reason.OTHER_AUTOSCALER
+
+
+@pytest.mark.parametrize("mode", ["Recommend", "Paused"])
+def test_policy_that_does_not_act_does_not_ask_for_rivals(court: Court, mode: str) -> None:
+    court.rivals.doubted = Doubt(ClusterError("list: etcd is tired"), passing=True)
+    assert court.sees(court.entry(mode=mode), workload()).doubt is None
 
 
 def test_replicas_that_are_not_ready_are_starting(court: Court) -> None:

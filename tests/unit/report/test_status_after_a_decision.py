@@ -305,6 +305,14 @@ def test_foreign_writer_is_told() -> None:
     assert status.reason == Reason.FOREIGN_WRITER
 
 
+def test_rivals_that_cannot_be_known_are_told_and_need_attention() -> None:
+    facts = Facts(target=TARGET, doubt=troubles.rivals_unknown("may not list"))
+    status = composing.decided(NEW, policy(), seen(), decided(policy(), seen()), facts)
+    assert of(status, ConditionType.CONFLICT) == ("Unknown", Reason.RIVALS_UNKNOWN)
+    assert ConditionType.CONFLICT in {each.type for each in conditions.unwelcome(status.conditions)}
+    assert of(status, ConditionType.READY) == ("True", Reason.HEALTHY)
+
+
 def test_pause_keeps_the_last_decision_and_carries_nothing_out() -> None:
     old = composing.decided(NEW, policy(), seen(), decided(policy(), seen()), FACTS)
     still = composing.paused(

@@ -41,6 +41,11 @@ from tests.unit.report.scenes import TARGET
             Reason.OTHER_AUTOSCALER,
             "kubectl delete horizontalpodautoscaler web",
         ),
+        (
+            troubles.rivals_unknown("may not list horizontalpodautoscalers"),
+            Reason.RIVALS_UNKNOWN,
+            "let the operator list HorizontalPodAutoscalers",
+        ),
     ],
     ids=lambda value: value.reason if isinstance(value, Trouble) else "",
 )
