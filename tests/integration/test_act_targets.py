@@ -1,4 +1,4 @@
-"""Targets and rivals as they come and go in a cluster."""
+"""Targets as they come and go in a cluster."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,14 +10,12 @@ import pytest
 
 from agentscaler.act.client import Api
 from agentscaler.act.places import Kind, TargetKey
-from agentscaler.act.rivals import Rival, Rivals
 from agentscaler.act.targets import Targets
 from agentscaler.act.workloads import Target
 from agentscaler.api.policy import ScaleTargetRef
 from agentscaler.errors import ClusterError, ForbiddenError, NotFoundError, NotScalableError
 from tests.fakes.apiserver import FakeApiServer, Fault
 from tests.fakes.connected import HurriedClock, connected, until
-from tests.fakes.objects import SCALED_OBJECTS
 
 DEPLOYMENT = Kind("apps/v1", "Deployment")
 FLEET = Kind("example.dev/v1", "Fleet")
@@ -294,138 +292,3 @@ async def test_defect_of_whoever_is_told_is_not_kept_quiet(
         await targets.follow([DEPLOYMENT])
         await until(lambda: "a defect at agent" in caplog.text)
         await targets.close()
-
-
-def autoscaler(name: str, target: str) -> dict[str, Any]:
-    target_ref = {"apiVersion": "apps/v1", "kind": "Deployment", "name": target}
-    metadata = {"namespace": "agents", "name": name}
-    return {"metadata": metadata, "spec": {"scaleTargetRef": target_ref}}
-
-
-def scaled_object(name: str, target: str, **annotations: str) -> dict[str, Any]:
-    keda = {f"autoscaling.keda.sh/{key}": value for key, value in annotations.items()}
-    metadata = {"namespace": "agents", "name": name, "annotations": keda}
-    return {"metadata": metadata, "spec": {"scaleTargetRef": {"name": target}}}
-
-
-@asynccontextmanager
-async def rivalled(folder: Path) -> AsyncIterator[tuple[FakeApiServer, Rivals, list[TargetKey]]]:
-    async with connected(folder) as (server, api):
-        told: list[TargetKey] = []
-        rivals = Rivals(api, clock=HurriedClock(), on_change=told.append)
-        server.objects.put("horizontalpodautoscalers", autoscaler("hpa", "agent"))
-        rivals.start()
-        await rivals.settled()
-        try:
-            yield server, rivals, told
-        finally:
-            await rivals.close()
-
-
-AGENT = TargetKey("agents", "Deployment", "agent")
-OTHER = TargetKey("agents", "Deployment", "other")
-HPA = Rival("HorizontalPodAutoscaler", "hpa")
-
-
-async def test_rival_is_noticed_until_it_goes(tmp_path: Path) -> None:
-    async with rivalled(tmp_path) as (server, rivals, told):
-        assert (rivals.of(*AGENT), rivals.of(*OTHER)) == ((HPA,), ())
-        server.objects.remove("horizontalpodautoscalers", "agents", "hpa")
-        await until(lambda: not rivals.of(*AGENT))
-        assert told == [AGENT, AGENT]
-
-
-async def test_rival_that_turns_to_another_target_leaves_the_first(tmp_path: Path) -> None:
-    async with rivalled(tmp_path) as (server, rivals, told):
-        server.objects.put("horizontalpodautoscalers", autoscaler("hpa", "other"))
-        await until(lambda: rivals.of(*OTHER) == (HPA,))
-        assert rivals.of(*AGENT) == ()
-        assert told == [AGENT, AGENT, OTHER]
-
-
-async def test_scaled_objects_are_noticed_where_keda_is_installed(tmp_path: Path) -> None:
-    async with rivalled(tmp_path) as (server, rivals, _):
-        assert rivals.synced
-        assert isinstance(rivals.trouble, NotFoundError)
-        server.served.append(SCALED_OBJECTS)
-        server.objects.put("scaledobjects", scaled_object("keda", "agent"))
-        await until(lambda: rivals.of(*AGENT) == (HPA, Rival("ScaledObject", "keda")))
-        assert rivals.trouble is None
-        server.objects.put("scaledobjects", scaled_object("keda", "agent", paused="true"))
-        await until(lambda: rivals.of(*AGENT) == (HPA,))
-
-
-async def test_rivals_that_may_not_be_listed_are_told(tmp_path: Path) -> None:
-    async with connected(tmp_path) as (server, api):
-        server.faults.append(Fault("list", "horizontalpodautoscalers", times=-1, status=403))
-        rivals = Rivals(api, clock=HurriedClock(), namespaces=("agents",))
-        rivals.start()
-        try:
-            await rivals.settled()
-            assert not rivals.synced
-            assert isinstance(rivals.trouble, ForbiddenError)
-        finally:
-            await rivals.close()
-
-
-@asynccontextmanager
-async def doubtful(folder: Path, *faults: Fault) -> AsyncIterator[tuple[FakeApiServer, Rivals]]:
-    """Follow the rivals of two namespaces, while these faults are in force."""
-    async with connected(folder) as (server, api):
-        server.faults.extend(faults)
-        rivals = Rivals(api, clock=HurriedClock(), namespaces=("agents", "gone"))
-        rivals.start()
-        await rivals.settled()
-        try:
-            yield server, rivals
-        finally:
-            await rivals.close()
-
-
-def forbidden(verb: str, namespace: str = "") -> Fault:
-    return Fault(verb, "horizontalpodautoscalers", times=-1, status=403, namespace=namespace)
-
-
-async def test_rivals_of_a_namespace_without_rights_are_doubtful_in_no_other(
-    tmp_path: Path,
-) -> None:
-    async with doubtful(tmp_path, forbidden("list", "gone")) as (_, rivals):
-        assert rivals.doubt("agents") is None  # that KEDA is not installed is no doubt
-        doubt = rivals.doubt("gone")
-        assert doubt is not None
-        assert (str(doubt.why), doubt.passing) == ("broken on purpose", True)
-
-
-async def test_doubt_about_rivals_ends_once_they_are_listed(tmp_path: Path) -> None:
-    fault = Fault("list", "horizontalpodautoscalers", times=2, namespace="gone")
-    async with doubtful(tmp_path, fault) as (_, rivals):
-        assert rivals.doubt("gone") is not None
-        await until(lambda: rivals.doubt("gone") is None)
-
-
-async def test_doubt_about_rivals_that_can_never_be_listed_is_soon_no_passing_one(
-    tmp_path: Path,
-) -> None:
-    def lasts(rivals: Rivals) -> bool:
-        doubt = rivals.doubt("agents")
-        assert doubt is not None
-        return not doubt.passing
-
-    async with doubtful(tmp_path, forbidden("list")) as (server, rivals):
-        assert not lasts(rivals)
-        await until(lambda: lasts(rivals))
-        server.faults.clear()
-        await until(lambda: rivals.doubt("agents") is None)
-
-
-async def test_right_to_follow_rivals_that_is_withdrawn_becomes_a_doubt(tmp_path: Path) -> None:
-    async with doubtful(tmp_path) as (server, rivals):
-        server.faults.append(forbidden("watch", "agents"))
-        server.cut()
-        await until(lambda: rivals.trouble is not None and "purpose" in str(rivals.trouble))
-        assert rivals.doubt("agents") is None  # what was seen a moment ago is still true
-        await until(lambda: rivals.doubt("agents") is not None)
-        doubt = rivals.doubt("agents")
-        assert doubt is not None
-        assert not doubt.passing
-        assert rivals.doubt("gone") is None
