@@ -8,8 +8,6 @@ from typing import NoReturn
 import pytest
 
 from agentscaler import conventions
-from agentscaler.act import rivals
-from agentscaler.api.status import Reason
 from agentscaler.control.loop import Loop
 from agentscaler.errors import LeadershipLostError, UsageError
 from agentscaler.handlers import lifecycle
@@ -280,49 +278,6 @@ async def test_operator_waits_for_an_api_server_that_fails_at_the_start(scene: S
     await until(lambda: has_scaled(scene))
 
 
-def role_is_gone(scene: Scene, namespace: str) -> None:
-    """Take all rights in a namespace away, as deleting its RoleBinding does."""
-    scene.server.faults.append(Fault("*", "*", times=-1, status=403, namespace=namespace))
-    scene.server.cut()
-
-
-async def test_namespace_without_rights_holds_up_no_other_at_the_start(scene: Scene) -> None:
-    role_is_gone(scene, "gone")
-    scene.agent(queue=20)
-    scene.policy()
-    running = await scene.lead(namespaces=("gone", "agents"))
-    await until(lambda: has_scaled(scene))
-    assert running.operator._unready == ""
-
-
-async def test_namespace_that_lost_its_rights_holds_up_no_other_at_a_change_of_leader(
-    scene: Scene,
-) -> None:
-    namespaces = ("agents", "gone")
-    scene.agent(queue=20)
-    scene.policy()
-    first = await scene.lead(namespaces=namespaces)
-    await until(lambda: has_scaled(scene))
-    role_is_gone(scene, "gone")
-    await first.stop()
-    scene.settle()
-    scene.load(queue=80)
-    await scene.lead(namespaces=namespaces)
-    await until(lambda: has_scaled(scene, times=2))
-
-
-async def test_namespace_that_has_its_rights_back_is_followed_again(scene: Scene) -> None:
-    role_is_gone(scene, "gone")
-    scene.agent()
-    made = scene.policy()
-    await scene.lead(namespaces=("gone", "agents"))
-    metadata = {**made["metadata"], "namespace": "gone", "uid": "uid-gone"}
-    scene.server.objects.put(conventions.PLURAL, {**made, "metadata": metadata})
-    scene.server.faults.clear()
-    theirs = scene.server.objects.all(conventions.PLURAL)
-    await until(lambda: theirs["gone", "agent"].get("status"))
-
-
 def leaders(running: Running) -> float:
     """Give what the operator exports of itself, the sum over the shards."""
     (metric,) = running.operator._telemetry.leader.collect()
@@ -342,38 +297,6 @@ async def test_operator_does_not_call_itself_leader_before_it_has_taken_over(sce
     assert leaders(running) == 1
     await running.stop()
     assert leaders(running) == 0
-
-
-def autoscaled(scene: Scene) -> None:
-    """Have a busy agent with a policy, and an HPA that lets it have three replicas at most."""
-    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "agent"}
-    autoscaler = {
-        "metadata": {"namespace": "agents", "name": "hpa"},
-        "spec": {"scaleTargetRef": target, "maxReplicas": 3},
-    }
-    scene.server.objects.put(AUTOSCALERS, autoscaler)
-    scene.agent(queue=20)
-    scene.policy()
-
-
-async def test_other_autoscaler_that_cannot_be_listed_at_first_is_yielded_to(scene: Scene) -> None:
-    autoscaled(scene)
-    scene.server.faults.append(Fault("list", AUTOSCALERS, times=3))
-    await scene.lead()
-    await until(lambda: scene.status().get("reason") == Reason.OTHER_AUTOSCALER)
-    assert ("patch", SCALE) not in scene.writes()
-
-
-async def test_autoscalers_that_may_never_be_listed_are_told_and_soon_not_waited_for(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rivals, "_PATIENCE_SECONDS", 1.5)
-    autoscaled(scene)
-    scene.server.faults.append(Fault("list", AUTOSCALERS, times=-1, status=403))
-    await scene.lead()
-    await until(lambda: has_scaled(scene))
-    (told,) = [each for each in scene.status()["conditions"] if each["type"] == "Conflict"]
-    assert (told["status"], told["reason"]) == ("Unknown", Reason.RIVALS_UNKNOWN)
 
 
 async def test_operator_is_ready_once_it_knows_every_policy(scene: Scene) -> None:
