@@ -7,7 +7,7 @@ from typing import Any
 
 from agentscaler.act.places import TargetKey
 from agentscaler.act.rivals import Rival, Rivals
-from agentscaler.errors import ForbiddenError, NotFoundError
+from agentscaler.errors import ForbiddenError
 from tests.fakes.apiserver import FakeApiServer, Fault
 from tests.fakes.connected import HurriedClock, connected, until
 from tests.fakes.objects import SCALED_OBJECTS
@@ -63,11 +63,10 @@ async def test_rival_that_turns_to_another_target_leaves_the_first(tmp_path: Pat
 async def test_scaled_objects_are_noticed_where_keda_is_installed(tmp_path: Path) -> None:
     async with rivalled(tmp_path) as (server, rivals, _):
         assert rivals.synced
-        assert isinstance(rivals.trouble, NotFoundError)
+        assert rivals.doubt("agents") is None
         server.served.append(SCALED_OBJECTS)
         server.objects.put("scaledobjects", scaled_object("keda", "agent"))
         await until(lambda: rivals.of(*AGENT) == (HPA, Rival("ScaledObject", "keda")))
-        assert rivals.trouble is None
         server.objects.put("scaledobjects", scaled_object("keda", "agent", paused="true"))
         await until(lambda: rivals.of(*AGENT) == (HPA,))
 
@@ -80,7 +79,9 @@ async def test_rivals_that_may_not_be_listed_are_told(tmp_path: Path) -> None:
         try:
             await rivals.settled()
             assert not rivals.synced
-            assert isinstance(rivals.trouble, ForbiddenError)
+            doubt = rivals.doubt("agents")
+            assert doubt is not None
+            assert isinstance(doubt.why, ForbiddenError)
         finally:
             await rivals.close()
 
@@ -135,11 +136,19 @@ async def test_doubt_about_rivals_that_can_never_be_listed_is_soon_no_passing_on
         await until(lambda: rivals.doubt("agents") is None)
 
 
+async def test_rivals_are_not_doubtful_while_the_api_server_is_away(tmp_path: Path) -> None:
+    async with doubtful(tmp_path) as (server, rivals):
+        server.faults.append(Fault("*", "horizontalpodautoscalers", times=-1))
+        server.cut()
+        await until(lambda: rivals._followed[0].age_seconds() > 1000)
+        assert rivals.doubt("agents") is None
+
+
 async def test_right_to_follow_rivals_that_is_withdrawn_becomes_a_doubt(tmp_path: Path) -> None:
     async with doubtful(tmp_path) as (server, rivals):
         server.faults.append(forbidden("watch", "agents"))
         server.cut()
-        await until(lambda: rivals.trouble is not None and "purpose" in str(rivals.trouble))
+        await until(lambda: rivals._followed[0].trouble is not None)
         assert rivals.doubt("agents") is None  # what was seen a moment ago is still true
         await until(lambda: rivals.doubt("agents") is not None)
         doubt = rivals.doubt("agents")

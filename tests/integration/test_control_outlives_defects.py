@@ -15,8 +15,9 @@ from agentscaler.control.registry import Entry
 from agentscaler.control.standing import Judge, Standing
 from agentscaler.decide import engine
 from agentscaler.forecast.bank import Bank
-from agentscaler.observe import asks
-from agentscaler.observe.readings import Readings
+from agentscaler.observe import asks, readings
+from agentscaler.observe.asks import Wants
+from agentscaler.observe.readings import Answers, Readings
 from agentscaler.observe.sources import Sources
 from tests.fakes.apiserver import Fault
 from tests.fakes.cluster import SCALE
@@ -133,6 +134,22 @@ async def test_defect_in_the_asking_of_a_server_ends_no_pass(
     assert all(leader.replicas(name) > 5 for name in NAMES)
 
 
+async def test_defect_in_the_reading_of_one_policys_answers_disturbs_no_other(
+    leader: Leader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy(leader, *NAMES)
+    join = readings.join
+
+    def defective(wants: Wants, answers: Answers) -> Readings:
+        if wants.agent[1] == "b":
+            raise RuntimeError("broken on purpose")
+        return join(wants, answers)
+
+    monkeypatch.setattr(readings, "join", defective)
+    assert await leader.run_pass() == []
+    assert [leader.replicas(name) > 5 for name in NAMES] == [True, False, True]
+
+
 def hang(request: Request) -> None:
     request.server.ended.wait()
 
@@ -144,9 +161,9 @@ def read_for(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     observe = Cycle._observe
 
     async def noted(self: Cycle, policies: list[Policy], now: datetime) -> Mapping[str, Readings]:
-        readings = await observe(self, policies, now)
+        found = await observe(self, policies, now)
         names.extend(policy.name for policy in policies)
-        return readings
+        return found
 
     monkeypatch.setattr(Cycle, "_observe", noted)
     return names

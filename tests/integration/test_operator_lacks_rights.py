@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agentscaler import conventions
-from agentscaler.act import rivals
+from agentscaler.act import mirror
 from agentscaler.api.status import Reason
 from tests.fakes.apiserver import Fault
 from tests.fakes.cluster import SCALE
@@ -94,7 +94,7 @@ async def test_other_autoscaler_that_cannot_be_listed_at_first_is_yielded_to(sce
 async def test_autoscalers_that_may_never_be_listed_are_told_and_soon_not_waited_for(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rivals, "_PATIENCE_SECONDS", 1.5)
+    monkeypatch.setattr(mirror, "_FIRST_LIST_SECONDS", 1.5)
     autoscaled(scene)
     scene.server.faults.append(Fault("list", AUTOSCALERS, times=-1, status=403))
     await scene.lead()

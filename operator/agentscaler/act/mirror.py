@@ -10,14 +10,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Final, Generic, TypeAlias, TypeVar
+from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from agentscaler.act.calls import Body
 from agentscaler.act.client import Api
 from agentscaler.act.places import Place
 from agentscaler.act.throttle import Backoff
 from agentscaler.clock import Clock
-from agentscaler.errors import ClusterError, ExpiredError, NotFoundError
+from agentscaler.errors import ClusterError, ExpiredError, ForbiddenError, NotFoundError
 
 logger: Final = logging.getLogger(__name__)
 
@@ -25,12 +25,21 @@ logger: Final = logging.getLogger(__name__)
 _ABSENT_SECONDS: Final = 60.0
 # What nobody has confirmed for so long may have changed; a bookmark comes every minute.
 _OLD_SECONDS: Final = 120.0
+# How long to wait for a first list: longer than the longest pause before another try of it.
+_FIRST_LIST_SECONDS: Final = 60.0
 # A watch that ends sooner than this was cut, not finished: pause before the next.
 _SHORT_SECONDS: Final = 1.0
 
 T = TypeVar("T")
 ObjectKey: TypeAlias = tuple[str, str]
 """Namespace and name."""
+
+
+class Doubt(NamedTuple):
+    """Why a copy may lack something; `passing` if that may be known soon."""
+
+    why: ClusterError
+    passing: bool
 
 
 class Mirror(Generic[T]):
@@ -61,6 +70,7 @@ class Mirror(Generic[T]):
         self._backoff = backoff or Backoff()
         self._version = ""
         self._heard_at = float("-inf")
+        self._missed_since: float | None = None
         self._settled = asyncio.Event()
 
     async def settled(self) -> None:
@@ -71,16 +81,22 @@ class Mirror(Generic[T]):
         """Tell how long ago the server last confirmed this copy; infinite before the first list."""
         return self._clock.monotonic() - self._heard_at
 
-    def doubt(self) -> ClusterError | None:
+    def doubt(self) -> Doubt | None:
         """Tell why this copy may lack something by now; None if nothing speaks for that.
 
-        One that cannot be followed at present still holds for a while.
+        It is passing until a first list had time to succeed, counted from when it was first asked
+        for: a right that is withdrawn for good must not be waited for. While the API server is
+        away, nothing can come about in it that counts.
         """
         if isinstance(self.trouble, NotFoundError):
             return None  # of what is not installed there is nothing
-        if not self.synced:
-            return self.trouble or ClusterError(f"{self.place.what}: not listed yet")
-        return self.trouble if self.age_seconds() > _OLD_SECONDS else None
+        if self.synced:
+            is_old = self.age_seconds() > _OLD_SECONDS and isinstance(self.trouble, ForbiddenError)
+            return Doubt(self.trouble, passing=False) if is_old and self.trouble else None
+        now = self._clock.monotonic()
+        self._missed_since = now if self._missed_since is None else self._missed_since
+        why = self.trouble or ClusterError(f"{self.place.what}: not listed yet")
+        return Doubt(why, passing=now - self._missed_since < _FIRST_LIST_SECONDS)
 
     async def run(self) -> None:
         """Follow the collection until cancelled."""

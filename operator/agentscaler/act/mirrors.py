@@ -7,7 +7,7 @@ from typing import Final, Generic, TypeVar
 
 from agentscaler.act.calls import Body
 from agentscaler.act.client import Api
-from agentscaler.act.mirror import Mirror, ObjectKey
+from agentscaler.act.mirror import Doubt, Mirror, ObjectKey
 from agentscaler.act.places import Resource
 from agentscaler.clock import Clock
 from agentscaler.errors import ClusterError
@@ -82,11 +82,7 @@ class Mirrors(Generic[T]):
             raise _again(mirror.trouble or ClusterError(f"{mirror.place.what}: not listed yet"))
         return mirror.kept.get((namespace, name))
 
-    def is_listed(self, namespace: str) -> bool:
-        """Tell whether what is in a namespace has been listed."""
-        return self._mirror(namespace).synced
-
-    def doubt(self, namespace: str) -> ClusterError | None:
+    def doubt(self, namespace: str) -> Doubt | None:
         """Tell why what is known of a namespace may lack something; see `Mirror.doubt`."""
         return self._mirror(namespace).doubt()
 

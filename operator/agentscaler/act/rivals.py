@@ -10,14 +10,11 @@ from typing import Any, Final, NamedTuple
 
 from agentscaler.act.calls import Body
 from agentscaler.act.client import Api
-from agentscaler.act.mirror import ObjectKey
+from agentscaler.act.mirror import Doubt, ObjectKey
 from agentscaler.act.mirrors import Mirrors
 from agentscaler.act.places import AUTOSCALERS, SCALED_OBJECTS, TargetKey
 from agentscaler.clock import Clock
-from agentscaler.errors import ClusterError
 
-# How long to wait for a first list: longer than the longest pause before another try of it.
-_PATIENCE_SECONDS: Final = 60.0
 _KEDA_PAUSED: Final = "autoscaling.keda.sh/paused"
 
 
@@ -26,13 +23,6 @@ class Rival(NamedTuple):
 
     kind: str
     name: str
-
-
-class Doubt(NamedTuple):
-    """Why the rivals in a namespace are not all known; `passing` if they may be soon."""
-
-    why: ClusterError
-    passing: bool
 
 
 class Rivals:
@@ -47,8 +37,6 @@ class Rivals:
         on_change: Callable[[TargetKey], None] = lambda key: None,
     ) -> None:
         self._on_change = on_change
-        self._clock = clock
-        self._awaited_since: dict[str, float] = {}
         self._by_target: defaultdict[TargetKey, set[Rival]] = defaultdict(set)
         self._followed = [
             Mirrors(
@@ -85,31 +73,14 @@ class Rivals:
         """Tell whether all have been listed; an API that is not installed counts as empty."""
         return all(mirrors.synced for mirrors in self._followed)
 
-    @property
-    def trouble(self) -> ClusterError | None:
-        """Give the reason why some rivals may go unnoticed at present."""
-        return next((mirrors.trouble for mirrors in self._followed if mirrors.trouble), None)
-
     def of(self, namespace: str, kind: str, name: str) -> tuple[Rival, ...]:
         """Name those who are known to also scale this workload."""
         return tuple(sorted(self._by_target.get(TargetKey(namespace, kind, name), ())))
 
     def doubt(self, namespace: str) -> Doubt | None:
-        """Tell why somebody may go unnoticed in a namespace; None if all are known.
-
-        It is passing until a first list had time to succeed, counted from when it was first asked
-        for: a right that is withdrawn for good must not end all scaling.
-        """
-        doubts = [(each, each.doubt(namespace)) for each in self._followed]
-        found = next(((mirrors, why) for mirrors, why in doubts if why is not None), None)
-        if found is None:
-            self._awaited_since.pop(namespace, None)
-            return None
-        mirrors, why = found
-        now = self._clock.monotonic()
-        waited = now - self._awaited_since.setdefault(namespace, now)
-        passing = not mirrors.is_listed(namespace) and waited < _PATIENCE_SECONDS
-        return Doubt(why, passing)
+        """Tell why somebody may go unnoticed in a namespace; None if all are known."""
+        doubts = [doubt for each in self._followed if (doubt := each.doubt(namespace))]
+        return next((doubt for doubt in doubts if doubt.passing), doubts[0] if doubts else None)
 
     def _noter(self, kind: str) -> Callable[[ObjectKey, TargetKey | None, TargetKey | None], None]:
         def note(key: ObjectKey, before: TargetKey | None, after: TargetKey | None) -> None:

@@ -128,7 +128,7 @@ def _target(
         ready=ready,
         updated=status.get("updatedReplicas", 0),
         rolling_out=rolling_out,
-        mixed=is_mixed(status),
+        mixed=is_mixed(body.get("spec") or {}, status),
         selector=sys.intern(selector),
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
@@ -143,14 +143,13 @@ def is_seen(body: Body) -> bool:
     return not seen.isdecimal() or int(seen) >= body["metadata"].get("generation", 0)
 
 
-def is_mixed(status: Body) -> bool:
+def is_mixed(spec: Body, status: Body) -> bool:
     """Tell whether replicas are left whose removal would be shared out among several revisions.
 
-    Controllers that name revisions, as those of StatefulSets do, always remove the last replica.
+    So it is for those that have a `strategy`, as Deployments do and StatefulSets do not: they
+    leave the number out while no replica is of the newest revision.
     """
-    if "updatedReplicas" not in status or "updateRevision" in status:
-        return False
-    return bool(status["updatedReplicas"] < status.get("replicas", 0))
+    return "strategy" in spec and status.get("updatedReplicas", 0) < status.get("replicas", 0)
 
 
 def is_replacing(spec: Body, status: Body) -> bool:

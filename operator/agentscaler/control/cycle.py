@@ -130,8 +130,8 @@ class Cycle:
         much as that of all. What is to be written or done is not waited for: see `Works`.
         """
         now, parts = self._parts.clock.now(), self._parts
-        groups = order.by_server(due, busy)
-        await proceeding.side_by_side(self._serve(*group, now) for group in groups)
+        parties = order.by_group(due, busy, parts.observer.group)
+        await proceeding.side_by_side(self._serve(*party, now) for party in parties)
         parts.telemetry.count_api_requests(parts.api.requests, parts.api.throttled_seconds)
 
     async def _serve(self, due: Sequence[Entry], busy: Sequence[Entry], now: datetime) -> None:

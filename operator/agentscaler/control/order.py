@@ -1,7 +1,7 @@
 """Who looks at metrics in a pass, and who goes first. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
@@ -9,12 +9,12 @@ from agentscaler.api.policy import Mode, Policy
 from agentscaler.control.registry import Entry
 from agentscaler.decide import work
 from agentscaler.observe.readings import Readings
+from agentscaler.observe.sources import OWN, Group
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
-
-Group: TypeAlias = tuple[list[Entry], list[Entry]]
-"""Policies that are due, and such that are busy, which all ask the same server."""
+Party: TypeAlias = tuple[list[Entry], list[Entry]]
+"""Policies that are due, and such that are busy, of one group."""
 
 
 def looking(entries: Iterable[Entry]) -> dict[str, Policy]:
@@ -23,21 +23,18 @@ def looking(entries: Iterable[Entry]) -> dict[str, Policy]:
     return {key: it for key, it in policies.items() if it.spec.mode is not Mode.PAUSED}
 
 
-def by_server(due: Iterable[Entry], busy: Iterable[Entry]) -> list[Group]:
-    """Group both by whom their policies ask, so that nobody waits for another's slow server."""
-    found: defaultdict[tuple[str, bool], Group] = defaultdict(lambda: ([], []))
+def by_group(
+    due: Iterable[Entry], busy: Iterable[Entry], group: Callable[[Policy], Group]
+) -> list[Party]:
+    """Divide both by whom their policies ask, so that nobody waits for another's slow server.
+
+    Those of the operator's own server come first: nearly all are.
+    """
+    found: defaultdict[Group, Party] = defaultdict(lambda: ([], []), {OWN: ([], [])})
     for place, entries in enumerate((due, busy)):
         for entry in entries:
-            found[_server(entry)][place].append(entry)
-    return list(found.values())
-
-
-def _server(entry: Entry) -> tuple[str, bool]:
-    """Tell the address, if any, and whether there is a Secret to read before."""
-    if entry.policy is None:
-        return "", False
-    source = entry.policy.spec.prometheus
-    return source.server_address or "", source.auth_secret_ref is not None
+            found[group(entry.policy) if entry.policy else OWN][place].append(entry)
+    return [half for half in found.values() if any(half)]
 
 
 def rise(entry: Entry, seen: Mapping[str, Readings]) -> float:

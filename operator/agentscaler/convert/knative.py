@@ -152,6 +152,7 @@ def _is_by_hpa(wishes: Wishes) -> bool:
 def _size_by_concurrency(draft: Draft, wishes: Wishes, limit: int) -> None:
     """Take the smaller of the soft and the hard limit, as Knative does, for a replica's slots."""
     slots, share = _slots(wishes, limit), _share(wishes)
+    path, before = _place_of_slots(wishes, limit, slots)
     if is_tiny := slots * share < _LEAST * 100:
         slots, share = _LEAST, 100
     draft.spec["signals"] = {"capacity": {"perReplica": format_quantity(slots)}}
@@ -159,7 +160,6 @@ def _size_by_concurrency(draft: Draft, wishes: Wishes, limit: int) -> None:
         "targetUtilization": f"{share}%",
         "scaleDown": {"cooldown": _cooldown(draft, wishes)},
     }
-    path, before = _place_of_slots(wishes, limit, slots)
     full = ", all of them used, for Knative aims at one or more" if is_tiny else ""
     draft.note(
         path,

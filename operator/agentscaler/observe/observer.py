@@ -6,7 +6,7 @@ are asked side by side and each fails alone.
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -22,16 +22,13 @@ from agentscaler.observe.pods import PodReadings, read_pods
 from agentscaler.observe.prometheus import Caller
 from agentscaler.observe.rations import ration
 from agentscaler.observe.readings import Answers, Readings
-from agentscaler.observe.sources import NO_SECRETS, SecretKey, Settings, Sources
+from agentscaler.observe.sources import NO_SECRETS, Group, SecretKey, Settings, Sources
 from agentscaler.observe.unions import Suspects
 
 logger: Final = logging.getLogger(__name__)
 
 Wanted: TypeAlias = Mapping[str, Wants]
 """What policies want to know, by their keys."""
-
-
-_MOST_PLANS: Final = 64  # those of as many servers are kept from pass to pass
 
 
 class _Planned(NamedTuple):
@@ -46,13 +43,11 @@ class _Planned(NamedTuple):
 class Observation:
     """What one pass saw, by the keys of the policies, and what it took to see it.
 
-    `queries` counts what was sent to the servers, `abandoned` the threads that still wait for
-    answers that came too late.
+    `queries` counts what was sent to all servers since the last observation.
     """
 
     readings: Mapping[str, Readings]
     queries: int
-    abandoned: int
 
 
 class Observer:
@@ -64,7 +59,8 @@ class Observer:
         self._clock = clock
         self._wants: dict[str, tuple[Policy, Wants]] = {}
         self._suspects: dict[Server, Suspects] = {}
-        self._plans: dict[Server | None, _Planned] = {}
+        self._plans: dict[Group, _Planned] = {}
+        self._counted = 0
 
     async def observe(
         self,
@@ -78,7 +74,6 @@ class Observer:
         Never raise for what a server does: readings that cannot be had are Missing. End within the
         deadline of the settings. A policy whose questions cannot be worked out has no readings.
         """
-        asked_before = self._count()
         wanted, plans = self._planned(
             {each.key: wants for each in policies if (wants := self._wants_of(each))}
         )
@@ -89,9 +84,8 @@ class Observer:
         )
         answers = dict(zip(plans, await asyncio.gather(*passes), strict=True))
         return Observation(
-            readings={key: _join(wants, answers[wants.server]) for key, wants in wanted.items()},
-            queries=self._count() - asked_before,
-            abandoned=sum(prometheus.abandoned for prometheus in self._sources.opened()),
+            readings=dict(_joined(wanted, answers)),
+            queries=self._newly_asked(),
         )
 
     async def observe_pods(
@@ -104,6 +98,10 @@ class Observer:
         """Read what each pod of these policies serves; see `observe` for what may go wrong."""
         until = self._clock.monotonic() + self._settings.deadline.total_seconds()
         return await read_pods(self._sources, policies, until=until, now=now, secrets=secrets)
+
+    def group(self, policy: Policy) -> Group:
+        """Tell with whom a policy is observed: those of another group need not wait for it."""
+        return self._sources.group(asks.server_of(policy))
 
     def forget(self, key: str) -> None:
         """Drop what is kept of a policy that is gone."""
@@ -145,18 +143,30 @@ class Observer:
 
     def _planned(self, wanted: Wanted) -> tuple[Wanted, Mapping[Server, Plan]]:
         """Say what is asked, and whom: worked out anew only if somebody wants something else."""
-        first = next((wants.server for wants in wanted.values()), None)
-        known = self._plans.get(first)
+        if not wanted:
+            return {}, {}
+        group = self._sources.group(next(iter(wanted.values())).server)
+        known = self._plans.get(group)
         if known is None or known.wanted != wanted:
-            if len(self._plans) >= _MOST_PLANS:
-                self._plans.clear()
             rationed = ration(wanted)
             known = _Planned(wanted, rationed, asks.plan(rationed.values()))
-            self._plans[first] = known
+            self._plans[group] = known
         return known.rationed, known.plans
 
-    def _count(self) -> int:
-        return sum(prometheus.asked for prometheus in self._sources.opened())
+    def _newly_asked(self) -> int:
+        asked = sum(prometheus.asked for prometheus in self._sources.opened())
+        since, self._counted = self._counted, asked
+        return asked - since
+
+
+def _joined(
+    wanted: Wanted, answers: Mapping[Server, Answers | Missing]
+) -> Iterator[tuple[str, Readings]]:
+    for key, wants in wanted.items():
+        try:
+            yield key, _join(wants, answers[wants.server])
+        except Exception:
+            logger.exception("answers for %s not understood", key)
 
 
 def _join(wants: Wants, answers: Answers | Missing) -> Readings:

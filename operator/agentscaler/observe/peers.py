@@ -35,6 +35,7 @@ _EMBEDDING: Final = (
     IPv6Network("64:ff9b::/96"),
     IPv6Network("64:ff9b:1::/48"),
     IPv6Network("::/96"),
+    IPv6Network("::ffff:0:0:0/96"),
 )
 _IPV4: Final = 0xFFFFFFFF
 

@@ -30,7 +30,6 @@ from agentscaler.observe.tenancy import Tenancy
 from agentscaler.observe.timelines import Loads, Timeline
 
 MOST_AGENTS: Final = 40  # names of the usual length then make a selector of 2 KB
-_MOST_BYTES: Final = 16 * 1024 * 1024  # eight days of minutes of that many are 12 MB
 _PATIENCE: Final = 30.0  # for one question, in seconds
 
 Row: TypeAlias = NDArray[np.float32]
@@ -175,7 +174,7 @@ class _Reading:
         if isinstance(found, Missing):
             return False
         prometheus, credentials = found
-        caller = Caller(self._until, credentials, _PATIENCE, _MOST_BYTES)
+        caller = Caller(self._until, credentials, _PATIENCE)
         try:
             for span in self._timeline.spans(agents):
                 await prometheus.span(query, caller, span, read)

@@ -7,7 +7,7 @@ never go to any server but its own.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from agentscaler.clock import Clock
 from agentscaler.decide.snapshot import Missing, Why
@@ -21,6 +21,16 @@ SecretKey: TypeAlias = tuple[str, str]
 """Namespace and name of a Secret."""
 
 NO_SECRETS: Final[Mapping[SecretKey, Credentials]] = {}
+
+
+class Group(NamedTuple):
+    """Who asks which address, empty for the operator's own, and whether by a Secret."""
+
+    address: str
+    has_secret: bool
+
+
+OWN: Final = Group("", has_secret=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,15 @@ class Sources:
         self._own = settings.address.rstrip("/")
         self._allowed = {address.rstrip("/") for address in settings.allowed} | {self._own}
         self._opened: dict[str, Prometheus] = {}
+
+    def group(self, server: Server) -> Group:
+        """Tell with whom a server is asked, in one stretch.
+
+        Where nobody may be asked there is nothing to wait for, as with the operator's own server.
+        """
+        address = server.address or self._own
+        is_own = address == self._own or address not in self._allowed
+        return Group("" if is_own else address, server.secret is not None)
 
     def find(
         self, server: Server, secrets: Mapping[SecretKey, Credentials]

@@ -66,10 +66,10 @@ def test_rollout_is_seen_from_its_first_moment() -> None:
     [
         ({"replicas": 13, "updatedReplicas": 5}, True),
         ({"replicas": 5, "updatedReplicas": 5}, False),
-        ({"replicas": 5, "updatedReplicas": 2, "updateRevision": "b"}, False),
-        ({"replicas": 5}, False),
+        ({"replicas": 5}, True),
+        ({}, False),
     ],
-    ids=["stuck Deployment", "whole", "StatefulSet", "says nothing"],
+    ids=["stuck", "whole", "none of the newest", "new"],
 )
 def test_revisions_side_by_side_are_told_however_their_rollout_stands(
     status: dict[str, Any], mixed: bool
@@ -77,6 +77,11 @@ def test_revisions_side_by_side_are_told_however_their_rollout_stands(
     failed = [{"type": "Progressing", "status": "False"}]
     target = read_plain(body({"strategy": ROLLING}, {**status, "conditions": failed}))
     assert (target.mixed, target.rolling_out) == (mixed, False)
+
+
+def test_replicas_that_go_from_the_last_on_are_never_mixed() -> None:
+    status = {"replicas": 5, "updatedReplicas": 2, "updateRevision": "b"}
+    assert not read_plain(body({"updateStrategy": ROLLING}, status)).mixed
 
 
 def test_kind_that_never_replaces_is_never_rolling_out() -> None:

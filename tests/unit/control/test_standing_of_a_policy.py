@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from agentscaler import conventions
-from agentscaler.act.rivals import Doubt, Rival, Rivals
+from agentscaler.act.mirror import Doubt
+from agentscaler.act.rivals import Rival, Rivals
 from agentscaler.act.targets import Targets
 from agentscaler.act.workloads import Outdated, Target
 from agentscaler.api.policy import ScaleTargetRef

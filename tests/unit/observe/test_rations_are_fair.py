@@ -16,6 +16,7 @@ def wants(name: str, *queries: str, namespace: str = "agents", **spec: Any) -> W
 
 OTHERS = {"others/p": wants("p", namespace="others")}
 """Makes the default metrics a question of several namespaces, as it is everywhere."""
+DEFAULT = len(OTHERS["others/p"].questions())
 
 
 def own(found: Wants) -> list[str]:
@@ -24,19 +25,19 @@ def own(found: Wants) -> list[str]:
 
 def test_policies_beyond_the_ration_lose_their_own_questions_only() -> None:
     wanted = OTHERS | {"agents/b": wants("b", "c", "d"), "agents/a": wants("a", "a", "b")}
-    rationed = rations.ration(wanted, most=3)
+    rationed = rations.ration(wanted, most=DEFAULT + 3)
     assert own(rationed["agents/a"]) == ["a", "b"]
     assert own(rationed["agents/b"]) == []
     refused = rationed["agents/b"].metrics["m0"].source
     assert isinstance(refused, Missing)
     assert refused.why is Why.REFUSED
-    assert refused.detail == "the policies of agents ask more than 3 questions of their own"
+    assert refused.detail == "the policies of agents ask more than 10 different questions"
     assert rationed["agents/b"].signals == wanted["agents/b"].signals
 
 
 def test_policy_beyond_the_ration_keeps_what_is_asked_anyway() -> None:
     wanted = OTHERS | {"agents/a": wants("a", "a"), "agents/b": wants("b", "a", "b")}
-    assert own(rations.ration(wanted, most=1)["agents/b"]) == ["a"]
+    assert own(rations.ration(wanted, most=DEFAULT + 1)["agents/b"]) == ["a"]
 
 
 def test_names_of_metrics_count_as_queries_do() -> None:
@@ -44,7 +45,7 @@ def test_names_of_metrics_count_as_queries_do() -> None:
         f"agents/{name}": wants(name, signals={"queueDepth": {"metric": f"{name}_queue"}})
         for name in "abc"
     }
-    rationed = rations.ration(wanted, most=2)
+    rationed = rations.ration(wanted, most=DEFAULT + 1)
     asked = {
         each.query
         for key in wanted
@@ -57,14 +58,20 @@ def test_names_of_metrics_count_as_queries_do() -> None:
 
 def test_same_query_of_several_policies_counts_once() -> None:
     wanted = OTHERS | {f"agents/{name}": wants(name, "a") for name in "abc"}
-    assert rations.ration(wanted, most=1) == wanted
+    assert rations.ration(wanted, most=DEFAULT + 1) == wanted
 
 
 def test_every_namespace_has_a_ration_of_its_own() -> None:
     wanted = {f"{name}/p": wants("p", f"q_{name}", namespace=name) for name in "abc"}
-    assert rations.ration(wanted, most=1) == wanted
+    assert rations.ration(wanted, most=DEFAULT + 1) == wanted
+
+
+def test_what_several_namespaces_ask_counts_in_each_of_them() -> None:
+    wanted = {f"{space}/p": wants("p", *"abcd", namespace=space) for space in ("one", "two")}
+    rationed = rations.ration(wanted, most=DEFAULT + 2)
+    assert all(len(each.questions()) <= DEFAULT + 2 for each in rationed.values())
 
 
 def test_policies_without_questions_of_their_own_are_left_alone() -> None:
     wanted = OTHERS | {"agents/a": wants("a"), "agents/b": wants("b", "x")}
-    assert rations.ration(wanted, most=0)["agents/a"] == wanted["agents/a"]
+    assert rations.ration(wanted, most=DEFAULT)["agents/a"] == wanted["agents/a"]

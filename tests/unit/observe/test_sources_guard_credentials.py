@@ -42,6 +42,22 @@ def test_credentials_go_to_their_own_server_only(
     assert (found[0].address, found[1]) == (address, credentials)
 
 
+@pytest.mark.parametrize(
+    ("server", "group"),
+    [
+        pytest.param(Server(), ("", False), id="the operator's own"),
+        pytest.param(Server(OWN), ("", False), id="the same by name"),
+        pytest.param(Server("http://not.allowed:9090"), ("", False), id="not allowed"),
+        pytest.param(Server(None, SECRET), ("", True), id="own with a Secret"),
+        pytest.param(Server(OTHER), (OTHER, False), id="another"),
+    ],
+)
+def test_there_are_no_more_groups_than_servers_that_may_be_asked(
+    sources: Sources, server: Server, group: tuple[str, bool]
+) -> None:
+    assert sources.group(server) == group
+
+
 def test_server_is_opened_once_for_all(sources: Sources) -> None:
     first, second = sources.find(Server(), {}), sources.find(Server(OWN, SECRET), {SECRET: TENANTS})
     assert not isinstance(first, Missing)
