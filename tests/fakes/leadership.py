@@ -127,6 +127,7 @@ class Leader(FakeCluster):
             await until(self._has_seen_all)
         self.again.clear()
         await self.cycle.run(list(self.registry))
+        await self.cycle.parties.ended()
         if meanwhile is not None:
             meanwhile()
             await self._run_beside(caught_up)
@@ -142,6 +143,7 @@ class Leader(FakeCluster):
         free = {entry.key: entry for entry in self.works.free(self.registry)}
         busy = [entry for entry in self.registry if entry.key not in free]
         await self.cycle.run(list(free.values()), busy)
+        await self.cycle.parties.ended()
 
     def _release(self, entry: Entry, again: bool) -> None:
         if again:

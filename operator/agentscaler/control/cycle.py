@@ -21,6 +21,7 @@ from agentscaler.control import draining, order, proceeding, scaling
 from agentscaler.control.draining import Drains
 from agentscaler.control.forecasts import Forecasts
 from agentscaler.control.keyring import Keyring
+from agentscaler.control.parties import Parties
 from agentscaler.control.proceeding import Line, Work, Works
 from agentscaler.control.recording import Record
 from agentscaler.control.registry import Entry, target_of
@@ -121,20 +122,21 @@ class Cycle:
     def __init__(self, parts: Parts, works: Works) -> None:
         self._parts = parts
         self._works = works
+        self.parties = Parties(works)
 
     async def run(self, due: Sequence[Entry], busy: Sequence[Entry] = ()) -> None:
         """Decide for these policies, for which nothing may be under way, and begin what follows.
 
         Those that are `busy` take part if what is under way for them ends before the metrics are
-        there, and wait for the next round otherwise: passes of their own would ask Prometheus as
-        much as that of all. What is to be written or done is not waited for: see `Works`.
+        there: passes of their own would ask Prometheus as much as that of all. What is to be
+        written or done, and servers that are late, are not waited for: see `Works`, `Parties`.
         """
         now, parts = self._parts.clock.now(), self._parts
         parties = order.by_group(due, busy, parts.observer.group)
-        await proceeding.side_by_side(self._serve(*party, now) for party in parties)
+        await self.parties.serve(parties, partial(self._serve, now))
         parts.telemetry.count_api_requests(parts.api.requests, parts.api.throttled_seconds)
 
-    async def _serve(self, due: Sequence[Entry], busy: Sequence[Entry], now: datetime) -> None:
+    async def _serve(self, now: datetime, due: Sequence[Entry], busy: Sequence[Entry]) -> None:
         halted, active = self._sort(due, now)
         asked = order.looking(busy)
         seen = await self._observe([*(each.policy for _, each in active), *asked.values()], now)
@@ -184,9 +186,8 @@ class Cycle:
 
         The oldest first: where more turns in each pass than can be told, everybody has a turn.
         """
-        async for looked in proceeding.in_turns(
-            sorted(calm, key=lambda looked: order.told_at(looked.entry))
-        ):
+        in_order = sorted(calm, key=lambda looked: order.told_at(looked.entry))
+        async for looked in proceeding.in_turns(in_order):
             # One whose spec changed meanwhile is looked at anew, soon.
             if looked.entry.policy is looked.workable.policy:
                 with proceeding.alone(looked.entry):
@@ -227,9 +228,8 @@ class Cycle:
             return None  # its spec changed meanwhile: it is looked at anew, soon
         snapshot = replace(looked.snapshot, pods=pods)
         decision = engine.decide(policy.spec, snapshot, looked.entry.memory)
-        return await self._execute(
-            self._plan(replace(looked, snapshot=snapshot, decision=decision))
-        )
+        plan = self._plan(replace(looked, snapshot=snapshot, decision=decision))
+        return await self._execute(plan)
 
     def _judge(self, entry: Entry, now: datetime) -> Plan | Workable | None:
         self._parts.drains.meet(entry)

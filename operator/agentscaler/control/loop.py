@@ -123,6 +123,7 @@ class Loop:
                 await self._pause(stop)
             await rounds.works.ended()
         finally:
+            await rounds.cycle.parties.cancel()
             await rounds.works.cancel()
 
     async def _pass(self, rounds: "Rounds", due: list[str], busy: list[str], began: float) -> None:

@@ -3,18 +3,16 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Final, TypeAlias
+from typing import Final
 
 from agentscaler.api.policy import Mode, Policy
+from agentscaler.control.parties import Party
 from agentscaler.control.registry import Entry
 from agentscaler.decide import work
 from agentscaler.observe.readings import Readings
 from agentscaler.observe.sources import OWN, Group
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
-
-Party: TypeAlias = tuple[list[Entry], list[Entry]]
-"""Policies that are due, and such that are busy, of one group."""
 
 
 def looking(entries: Iterable[Entry]) -> dict[str, Policy]:
@@ -25,16 +23,13 @@ def looking(entries: Iterable[Entry]) -> dict[str, Policy]:
 
 def by_group(
     due: Iterable[Entry], busy: Iterable[Entry], group: Callable[[Policy], Group]
-) -> list[Party]:
-    """Divide both by whom their policies ask, so that nobody waits for another's slow server.
-
-    Those of the operator's own server come first: nearly all are.
-    """
-    found: defaultdict[Group, Party] = defaultdict(lambda: ([], []), {OWN: ([], [])})
+) -> Mapping[Group, Party]:
+    """Divide both by whom their policies ask."""
+    found: defaultdict[Group, Party] = defaultdict(lambda: ([], []))
     for place, entries in enumerate((due, busy)):
         for entry in entries:
             found[group(entry.policy) if entry.policy else OWN][place].append(entry)
-    return [half for half in found.values() if any(half)]
+    return found
 
 
 def rise(entry: Entry, seen: Mapping[str, Readings]) -> float:

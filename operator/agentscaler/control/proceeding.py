@@ -74,6 +74,15 @@ class Works:
         self.withdraw(entry.key for entry in free)
         return free
 
+    def hold(self, entry: Entry) -> None:
+        """Leave a policy out of the passes until it is let go."""
+        self._hold(entry)
+
+    def let_go(self, entry: Entry) -> None:
+        """Take a policy into the passes again, as soon as nothing is done for it."""
+        if entry.key not in self._busy:
+            self._release(entry, False)
+
     async def ended(self, *lines: Line) -> None:
         """Wait until all is done, or all in these lines; raise LeadershipLostError."""
         while tasks := [task for line in lines or Line for task in self._running[line]]:
@@ -143,17 +152,6 @@ async def in_turns(
         yield each
         if number % _AT_ONCE == 0:
             await pause()
-
-
-async def side_by_side(works: Iterable[Coroutine[None, None, None]]) -> None:
-    """Do all at once; when one fails the others are broken off."""
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @contextmanager

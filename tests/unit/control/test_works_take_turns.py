@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agentscaler.control.proceeding import Line, Work, Works, side_by_side
+from agentscaler.control.proceeding import Line, Work, Works
 from agentscaler.control.registry import Entry
 from agentscaler.errors import ClusterError, ConflictError, LeadershipLostError
 
@@ -162,21 +162,3 @@ async def test_cancelled_works_end_and_the_waiting_ones_never_begin() -> None:
     await bench.works.cancel()
     assert bench.held == names[:16]
     assert bench.released == [(name, False) for name in names[:16]]
-
-
-async def test_what_is_done_side_by_side_is_broken_off_when_one_fails() -> None:
-    ended: list[str] = []
-
-    async def lasting() -> None:
-        try:
-            await asyncio.sleep(3600)
-        finally:
-            ended.append("lasting")
-
-    async def failing() -> None:
-        await asyncio.sleep(0)
-        raise LeadershipLostError("lost")
-
-    with pytest.raises(LeadershipLostError):
-        await side_by_side([lasting(), failing()])
-    assert ended == ["lasting"]
