@@ -147,6 +147,7 @@ class FakeApiServer:
             self.answered.append((asked.verb, asked.what))
 
     async def _respond(self, request: web.Request, asked: Asked) -> web.StreamResponse:
+        await request.read()  # now, for whoever has sent it may go away meanwhile
         fault = self._fault(asked)
         if fault is not None and (fault.delay_seconds or fault.held):
             await asyncio.sleep(fault.delay_seconds)
@@ -192,7 +193,7 @@ class FakeApiServer:
             return await self._watch(request, asked)
         if asked.verb == "list":
             return web.json_response(self._page(request, asked))
-        body = await request.json() if request.can_read_body else {}
+        body = await request.json() if request.body_exists else {}
         return web.json_response(self._act(served, asked, body))
 
     def _groups(self) -> web.Response:
