@@ -4,7 +4,7 @@ Each test makes its own namespace; nothing else may be left behind, for the bed 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -119,16 +119,31 @@ def control_plane(cluster: Bed) -> Bed:
 
 
 @pytest.fixture
-def world(installed: Bed, fleet: Fleet, operator: AnyOperator) -> Iterator[World]:
+def attend(operator: AnyOperator) -> Iterator[Callable[[], None]]:
+    """Have the operator run, whatever the last test left; give what to do for it while waiting.
+
+    Where it runs in pods, their kubelet does that.
+    """
+    if isinstance(operator, OperatorPods):
+        yield lambda: None
+        return
+    operator.attend()
+    operator.start()
+    yield operator.attend
+    operator.attend()
+
+
+@pytest.fixture
+def world(installed: Bed, fleet: Fleet, attend: Callable[[], None]) -> Iterator[World]:
     """Give a namespace of its own, with the operator running."""
-    made = World(installed, fleet)
+    made = World(installed, fleet, attend=attend)
     yield made
     made.close()
 
 
 @pytest.fixture
-def foreseeing(installed: Bed, fleet: Fleet, operator: AnyOperator) -> Iterator[World]:
+def foreseeing(installed: Bed, fleet: Fleet, attend: Callable[[], None]) -> Iterator[World]:
     """Give the namespace whose agent was busy at this time yesterday."""
-    made = World(installed, fleet, FORESEEN)
+    made = World(installed, fleet, FORESEEN, attend=attend)
     yield made
     installed.kubectl("delete", "namespace", FORESEEN, "--wait=true")

@@ -11,14 +11,17 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.bed import Bed
+from tests.bed import Bed, BedError
 from tests.bed.companion import Companion
 from tests.bed.ports import LOOPBACK
+from tests.bed.processes import tail, wait_until
 from tests.e2e.operator_pods import OperatorPods, value_on
 from tests.e2e.worlds import SYSTEM_NAMESPACE
 
 RELEASE = "agentscaler"
 VALIDITY = "4h"
+# How a leader ends whose API server had no time for it, and nobody else's doing.
+STARVED = ("could not be renewed for", "another replica may be writing")
 
 
 class Operator:
@@ -39,8 +42,11 @@ class Operator:
             environment=_memory_settings(container),
         )
         self.log = bed.work / "logs" / f"{name}.log"
+        self._is_to_run = False
+        self._log_began = 0
 
     def __enter__(self) -> "Operator":
+        self._begin()
         self._companion.__enter__()
         return self
 
@@ -49,10 +55,12 @@ class Operator:
 
     def close(self) -> None:
         """End it and give back its port."""
+        self._is_to_run = False
         self._companion.down()
 
     def launch(self) -> None:
         """Start it without waiting until it is ready."""
+        self._begin()
         self._companion.program.start()
 
     @property
@@ -74,16 +82,41 @@ class Operator:
 
     def kill(self) -> None:
         """End it without a warning."""
+        self._is_to_run = False
         self._companion.program.kill()
 
     def terminate(self) -> None:
         """Ask it to end, and wait."""
+        self._is_to_run = False
         self._companion.program.stop()
 
     def start(self) -> None:
-        """Start it again, on the same port."""
-        self._companion.program.start()
+        """Start it again, on the same port; only wait until it is ready where it runs."""
+        self.launch()
         self._companion.program.wait_ready()
+
+    def attend(self) -> None:
+        """Start it again as a kubelet would, if it ended for want of an API server's time.
+
+        Fails with the end of its log if it ended otherwise, but for what a test does to it.
+        """
+        if self.is_running or not self._is_to_run:
+            return
+        if not self.was_starved():
+            self._is_to_run = False  # told once
+            raise BedError(f"the operator ended by itself:\n{tail(self.log)}")
+        self.launch()
+
+    def until_ended(self, within: float) -> None:
+        """Wait until it ends by itself, as it should; it is the test's to start it again."""
+        self._is_to_run = False
+        wait_until(lambda: not self.is_running, within=within, what="the end of the operator")
+
+    def was_starved(self) -> bool:
+        """Tell whether its last words are those of a leader whose API server had no time for it."""
+        log = self.log.read_bytes()[self._log_began :].decode(errors="replace")
+        words = [line for line in log.splitlines() if line.startswith("agentscaler: ")]
+        return any(each in line for line in words[-1:] for each in STARVED)
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
@@ -98,6 +131,11 @@ class Operator:
         with urllib.request.urlopen(f"http://{self._companion.address}/metrics") as answer:
             text: str = answer.read().decode()
             return text
+
+    def _begin(self) -> None:
+        if not self.is_running:
+            self._log_began = self.log.stat().st_size if self.log.exists() else 0
+        self._is_to_run = True
 
 
 AnyOperator = Operator | OperatorPods

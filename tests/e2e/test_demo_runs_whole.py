@@ -1,6 +1,7 @@
 """The short form of `make demo-full`: sessions survive scaling, and nothing stays behind."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -34,20 +35,20 @@ def test_whole_demo_loses_no_session_and_leaves_nothing_behind(folder: str) -> N
     assert figure(printed, "failed requests") == "0"
     assert int(figure(printed, "requests").split()[0]) > 20
     assert list(Path(folder).iterdir()) == []
-    assert working_in(folder) == []
+    until_none_works_in(folder)
 
 
 def test_redis_killed_in_the_middle_costs_some_requests_and_no_session(folder: str) -> None:
     with demo(folder) as running:
         assert running.stdout is not None
-        assert any(line.lstrip().startswith("10 s") for line in running.stdout)
+        assert any(re.match(r" *1\d s ", line) for line in running.stdout)
         [killed] = redis_of(running)
         killed.kill()
         wait_until(lambda: bool(set(redis_of(running)) - {killed}), within=60, what="another Redis")
         printed = figures_of(running)
     requests = int(figure(printed, "requests").split()[0])
     assert int(figure(printed, "failed requests")) < requests / 2
-    assert working_in(folder) == []
+    until_none_works_in(folder)
 
 
 @contextmanager
@@ -94,10 +95,11 @@ def figure(printed: str, name: str) -> str:
     return {row[0].strip(): row[-1].strip() for row in rows}[name]
 
 
-def working_in(folder: str) -> list[str]:
-    """Name the processes whose working folder lies there, removed as it may be."""
-    return [
-        each.name()
-        for each in psutil.process_iter(["cwd"])
-        if (each.info["cwd"] or "").startswith(folder)
-    ]
+def until_none_works_in(folder: str) -> None:
+    """Wait until no process has its working folder there, removed as it may be."""
+    wait_until(lambda: not working_in(folder), within=20, what=f"the end of what runs in {folder}")
+
+
+def working_in(folder: str) -> bool:
+    folders = (each.info["cwd"] for each in psutil.process_iter(["cwd"]))
+    return any((each or "").startswith(folder) for each in folders)

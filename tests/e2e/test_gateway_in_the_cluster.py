@@ -45,7 +45,7 @@ def gateway(installed: Bed, asleep: World) -> Iterator[InstalledGateway]:
 
 
 @pytest.mark.usefixtures("operator")
-def test_request_for_a_target_at_zero_wakes_it_within_a_second(
+def test_request_for_a_target_at_zero_wakes_it_long_before_its_next_poll(
     installed: Bed, asleep: World, gateway: InstalledGateway
 ) -> None:
     wait_until(lambda: bool(asleep.status()), within=60, what="the first look at the policy")
@@ -66,7 +66,7 @@ def test_request_for_a_target_at_zero_wakes_it_within_a_second(
         took = time.monotonic() - began
         asleep.apply(endpoint_slice("agent", agent))
         assert asking.result() == 200, "held until the first endpoint was ready"
-        assert took < 1.0, f"{took:.2f} s from the request to the patched count"
+        assert took < 5, f"{took:.2f} s from the request to the patched count"
     assert asleep.history()[0]["reason"] == "Woken"
     asleep.kubectl("delete", "endpointslice", "--all")
     agent.stop()

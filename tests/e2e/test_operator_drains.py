@@ -117,7 +117,7 @@ def test_pod_leaves_its_service_and_comes_back_when_it_may_stay(
             operator.kill()
             world.pin(queue=40)
             operator.start()
-    wait_until(lambda: in_service(world, "agent") >= 4, within=40, what="all endpoints back")
+    wait_until(lambda: in_service(world, "agent") >= 4, within=90, what="all endpoints back")
     if end != "policy deleted":
         wait_until(lambda: "draining" not in world.status(), within=60, what="no pod draining")
 

@@ -13,7 +13,8 @@ def test_load_of_yesterday_raises_the_floor_before_the_ramp(foreseeing: World) -
     foreseeing.policy(
         prediction={"mode": "Act", "method": "TimeOfDay"}, demand={"scaleUp": {"maxStep": 20}}
     )
-    foreseeing.until_reason("Forecast", within=40)
+    foreseeing.until_reason("Forecast")
+    foreseeing.until_carried_out()
     forecast = foreseeing.status()["forecast"]
     assert foreseeing.replicas() * 4 >= float(forecast["expected"])
     assert forecast["trusted"]
@@ -29,5 +30,5 @@ def test_forecast_that_only_observes_raises_nothing(foreseeing: World) -> None:
         prediction={"mode": "Observe", "method": "TimeOfDay"},
         signals={"agent": "agent"},  # its past, its present
     )
-    foreseeing.until_condition("ForecastTrusted", "True", "observed", within=40)
+    foreseeing.until_condition("ForecastTrusted", "True", "observed")
     assert foreseeing.replicas("observed") == 1

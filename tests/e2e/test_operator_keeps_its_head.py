@@ -21,6 +21,7 @@ def test_dead_prometheus_shrinks_nothing_then_the_fallback_applies(world: World)
     world.pin(queue=12, active=0)
     world.policy(demand=EAGER, fallback={"behavior": "AtLeast", "replicas": 9, "afterFailures": 12})
     world.until_reason("Demand")
+    world.until_carried_out()
     steady = world.replicas()
     world.bed.kill("prometheus")
     try:
@@ -42,6 +43,7 @@ def test_vanished_series_shrink_nothing(world: World) -> None:
     world.pin(queue=12, active=0)
     world.policy(demand=EAGER)
     world.until_reason("Demand")
+    world.until_carried_out()
     steady = world.replicas()
     world.fleet.show("absent", world.namespace, "agent")
     # A sample counts for two minutes; all that time the window of three seconds is long over.
@@ -69,6 +71,7 @@ def test_refused_query_is_told_and_disturbs_no_other(world: World) -> None:
     world.until_condition("MetricsAvailable", "False", "bad")
     assert world.condition("MetricsAvailable", "bad")["reason"] == "QueryRefused"
     world.until_reason("Demand", "good")
+    world.until_carried_out("good")
     assert world.replicas("good") > 5
     assert world.replicas("bad") == 1
 
@@ -89,6 +92,7 @@ def test_missing_target_is_told_and_taken_up_when_it_comes(world: World) -> None
     world.agent("late")
     world.pin("late", queue=20, active=0)
     world.until_reason("Demand", "late")
+    world.until_carried_out("late")
     assert world.replicas("late") > 5
 
 
@@ -121,6 +125,7 @@ def test_other_autoscaler_on_the_target_makes_it_stand_aside(world: World) -> No
     assert world.replicas() == 1
     world.kubectl("delete", "hpa", "agent")
     world.until_reason("Demand")
+    world.until_carried_out()
     assert world.replicas() > 5
 
 
@@ -129,6 +134,7 @@ def test_foreign_writer_is_named(world: World) -> None:
     world.pin(queue=20, active=0)
     world.policy(demand=EAGER)
     world.until_reason("Demand")
+    world.until_carried_out()
     decided = world.replicas()
     world.apply(deployment("agent", decided - 2))
     world.until_condition("ReplicasContested", "True")
@@ -149,11 +155,7 @@ def test_killed_operator_loses_and_doubles_no_scaling(world: World, operator: An
         operator.kill()
         operator.start()
         world.until_condition("Ready", "True", within=60)
-    wait_until(
-        lambda: world.status().get("desiredReplicas") == world.replicas(),
-        within=60,
-        what="the decided count",
-    )
+    world.until_carried_out()
     past = [each for each in world.history() if each["outcome"] == "Applied"]
     assert len({each["id"] for each in past}) == len(past)
     wait_until(lambda: all(is_told(world, each["id"]) for each in past), within=60, what="all told")
@@ -183,15 +185,16 @@ def test_standby_takes_over_after_kill_and_after_term(world: World, process: Ope
     with Operator(world.bed, "standby") as standby:
         assert (leads(process), leads(standby)) == (True, False)
         process.kill()
-        wait_until(lambda: leads(standby), within=20, what="the takeover")
+        wait_until(lambda: leads(standby), within=30, what="the takeover")
         world.pin(queue=40, active=0)
         wait_until(lambda: world.replicas() > 10, within=60, what="the standby's scaling")
         process.start()
         assert not leads(process)
         standby.signal(signal.SIGTERM)
         began = time.monotonic()
-        wait_until(lambda: leads(process), within=10, what="the handover")
-        assert time.monotonic() - began < 4  # 2 s are the aim; the rest is a busy machine
+        wait_until(lambda: leads(process), within=14, what="the handover")
+        # 2 s are the aim, the rest is a busy machine; a Lease not given back lasts for 15 s.
+        assert time.monotonic() - began < 12
 
 
 def is_told(world: World, decision: str) -> bool:

@@ -80,4 +80,5 @@ def test_exhausted_budget_adds_nothing(world: World) -> None:
     assert world.replicas() == 1
     world.policy(demand=EAGER, limits={"budget": {**budget, "hard": "100G"}})
     world.until_reason("Demand")
+    world.until_carried_out()
     assert world.replicas() > 5

@@ -27,19 +27,22 @@ def test_cluster_that_goes_and_comes_back_is_served_again(
     world.pin(queue=12, active=0)
     world.policy(demand=EAGER)
     world.until_reason("Demand")
+    world.until_carried_out()
     size = world.replicas()
     try:
         for program in ("kube-apiserver", "etcd"):
             control_plane.kill(program)
         world.pin(queue=0, active=0)
         time.sleep(AWAY_SECONDS)
-        wait_until(lambda: not process.is_running, within=60, what="the end of the leader")
+        process.until_ended(within=60)
+        assert process.was_starved()
     finally:
         for program in CONTROL_PLANE:
             control_plane.start(program)
         process.start()  # as its kubelet would
     assert world.replicas() == size
     world.until_replicas(1, within=60)
+    world.until_carried_out()
     past = world.history()
     assert {each["outcome"] for each in past} == {"Applied"}
     assert all(newer["from"] == older["to"] for newer, older in pairwise(past))
@@ -64,7 +67,8 @@ def test_leader_that_was_frozen_writes_nothing_when_it_wakes(
             wait_until(lambda: world.replicas() > 10, within=60, what="the heir's scaling")
         finally:
             process.signal(signal.SIGCONT)
-        wait_until(lambda: not process.is_running, within=60, what="the end of the old leader")
+        process.until_ended(within=60)
+        world.until_carried_out()
         past = world.history()
         assert {each["outcome"] for each in past} == {"Applied"}
         assert past[0]["to"] == world.replicas()

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -20,12 +21,23 @@ Document = dict[str, Any]
 
 
 class World:
-    """One namespace; `agent` is the Deployment and `agent` the policy, unless said otherwise."""
+    """One namespace; `agent` is the Deployment and `agent` the policy, unless said otherwise.
 
-    def __init__(self, bed: Bed, fleet: Fleet, namespace: str = "") -> None:
+    While something is waited for, `attend` is called again and again.
+    """
+
+    def __init__(
+        self,
+        bed: Bed,
+        fleet: Fleet,
+        namespace: str = "",
+        *,
+        attend: Callable[[], None] = lambda: None,
+    ) -> None:
         self.bed = bed
         self.fleet = fleet
         self.namespace = namespace or f"e2e-{uuid.uuid4().hex[:8]}"
+        self._attend = attend
         bed.kubectl("create", "namespace", self.namespace)
 
     def close(self) -> None:
@@ -110,37 +122,56 @@ class World:
         return carried_out and all(newer["from"] == older["to"] for newer, older in pairwise(past))
 
     def until_replicas(self, count: int, name: str = "agent", within: float = PATIENCE) -> None:
-        wait_until(
+        self._until(
             lambda: self.replicas(name) == count,
-            within=within,
-            what=f"{name} at {count} replicas",
+            within,
+            f"{name} at {count} replicas",
         )
 
     def until_reason(self, reason: str, name: str = "agent", within: float = PATIENCE) -> None:
-        wait_until(
+        self._until(
             lambda: self.status(name).get("reason") == reason,
-            within=within,
-            what=f"reason {reason} of {name}",
+            within,
+            f"reason {reason} of {name}",
         )
 
     def until_event(self, reason: str, about: str = "agent", within: float = PATIENCE) -> None:
-        wait_until(lambda: bool(self.events(reason, about)), within=within, what=f"event {reason}")
+        self._until(lambda: bool(self.events(reason, about)), within, f"event {reason}")
 
     def until_told(self, words: str, name: str = "agent", within: float = PATIENCE) -> None:
-        wait_until(
+        self._until(
             lambda: words in self.status(name).get("message", ""),
-            within=within,
-            what=f"{words!r} in the message of {name}",
+            within,
+            f"{words!r} in the message of {name}",
         )
 
     def until_condition(
         self, type_: str, status: str, name: str = "agent", within: float = PATIENCE
     ) -> None:
-        wait_until(
+        self._until(
             lambda: self.condition(type_, name).get("status") == status,
-            within=within,
-            what=f"condition {type_}={status} of {name}",
+            within,
+            f"condition {type_}={status} of {name}",
         )
+
+    def until_carried_out(self, name: str = "agent", within: float = PATIENCE) -> None:
+        """Wait until what was decided is done: the record of a scaling comes before the act."""
+        self._until(
+            lambda: self._is_carried_out(name), within, f"the scaling of {name} that is on record"
+        )
+
+    def _is_carried_out(self, name: str) -> bool:
+        status = self.status(name)
+        outcomes = {each["outcome"] for each in status.get("history", [])}
+        settled = bool(outcomes) and "Pending" not in outcomes
+        return settled and status["desiredReplicas"] == self.replicas(name)
+
+    def _until(self, holds: Callable[[], bool], within: float, what: str) -> None:
+        def reached() -> bool:
+            self._attend()
+            return holds()
+
+        wait_until(reached, within=within, what=what)
 
 
 def deployment(name: str, replicas: int = 1) -> Document:
