@@ -14,7 +14,7 @@ from typing import Any
 from tests.bed import Bed, BedError
 from tests.bed.companion import Companion
 from tests.bed.ports import LOOPBACK
-from tests.bed.processes import tail, wait_until
+from tests.bed.processes import TAIL_LINES, wait_until
 from tests.e2e.operator_pods import OperatorPods, value_on
 from tests.e2e.worlds import SYSTEM_NAMESPACE
 
@@ -104,7 +104,8 @@ class Operator:
             return
         if not self.was_starved():
             self._is_to_run = False  # told once
-            raise BedError(f"the operator ended by itself:\n{tail(self.log)}")
+            words = "\n".join(self._words()[-TAIL_LINES:]) or "it said nothing"
+            raise BedError(f"the operator ended by itself:\n{words}")
         self.launch()
 
     def until_ended(self, within: float) -> None:
@@ -114,9 +115,13 @@ class Operator:
 
     def was_starved(self) -> bool:
         """Tell whether its last words are those of a leader whose API server had no time for it."""
-        log = self.log.read_bytes()[self._log_began :].decode(errors="replace")
-        words = [line for line in log.splitlines() if line.startswith("agentscaler: ")]
+        words = [line for line in self._words() if line.startswith("agentscaler: ")]
         return any(each in line for line in words[-1:] for each in STARVED)
+
+    def _words(self) -> list[str]:
+        """Give what it has logged since it was started last."""
+        log = self.log.read_bytes()[self._log_began :]
+        return log.decode(errors="replace").splitlines()
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""

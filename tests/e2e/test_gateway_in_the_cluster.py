@@ -44,7 +44,7 @@ def gateway(installed: Bed, asleep: World) -> Iterator[InstalledGateway]:
         yield running
 
 
-@pytest.mark.usefixtures("operator")
+@pytest.mark.usefixtures("attend")
 def test_request_for_a_target_at_zero_wakes_it_long_before_its_next_poll(
     installed: Bed, asleep: World, gateway: InstalledGateway
 ) -> None:

@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import yaml
 from tests.bed import Bed
 from tests.bed.fleet import Fleet
 from tests.bed.processes import wait_until
-from tests.e2e.operators import AnyOperator, Operator
+from tests.e2e.operators import Operator
 from tests.e2e.worlds import World, deployment
 
 pytestmark = pytest.mark.e2e
@@ -61,9 +61,11 @@ class Walk:
 
 
 @pytest.fixture
-def walk(installed: Bed, fleet: Fleet, operator: AnyOperator, tmp_path: Path) -> Iterator[Walk]:
+def walk(
+    installed: Bed, fleet: Fleet, attend: Callable[[], None], tmp_path: Path
+) -> Iterator[Walk]:
     """Give the page's namespace, its files, and the HPA's target under load."""
-    world = World(installed, fleet, NAMESPACE)
+    world = World(installed, fleet, NAMESPACE, attend=attend)
     for name, text in FILES:
         (tmp_path / name).write_text(text)
     world.apply(deployment("research", START))
