@@ -40,7 +40,12 @@ class Parties:
         self._served |= begun
         for group, task in begun.items():
             task.add_done_callback(partial(self._end, group))
-        await _wait(begun.values(), begun.get(OWN))
+        try:
+            await _wait(begun.values(), begun.get(OWN))
+        except asyncio.CancelledError:
+            for task in begun.values():
+                task.cancel()
+            raise
         for group, task in begun.items():
             if task.done():
                 task.result()

@@ -131,6 +131,15 @@ async def test_failure_in_time_is_passed_on_and_a_late_one_ends_the_party_only(h
         await hall.turn(b=SLOW)
 
 
+async def test_pass_that_is_broken_off_leaves_no_party_behind(hall: Hall) -> None:
+    turn = asyncio.create_task(hall.turn(a=OWN, b=SLOW))
+    await asyncio.sleep(0)
+    turn.cancel()
+    await asyncio.gather(turn, return_exceptions=True)
+    await hall.parties.ended()
+    assert (hall.served, hall.held) == ([], set())
+
+
 async def test_end_of_all_breaks_off_what_is_late(hall: Hall) -> None:
     await hall.turn(b=SLOW)
     await hall.parties.cancel()
