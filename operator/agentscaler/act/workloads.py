@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import inf
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from agentscaler.act.definitions import ScalePaths, value_at
@@ -63,8 +64,10 @@ NOTHING: Final = Outdated((), datetime.min.replace(tzinfo=UTC))
 def read_plain(body: Body) -> Target:
     """Read an object of PLAIN_KINDS."""
     spec, status = body.get("spec") or {}, body.get("status") or {}
+    if "strategy" in spec:  # Deployments leave the number out while it is zero
+        status = {"updatedReplicas": 0, **status}
     return _target(
-        body,
+        {**body, "status": status},
         replicas=spec.get("replicas", 1),
         ready=status.get("readyReplicas", 0),
         rolling_out=not is_seen(body) or is_replacing(spec, status),
@@ -128,7 +131,7 @@ def _target(
         ready=ready,
         updated=status.get("updatedReplicas", 0),
         rolling_out=rolling_out,
-        mixed=is_mixed(body.get("spec") or {}, status),
+        mixed=is_mixed(status),
         selector=sys.intern(selector),
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
@@ -143,13 +146,14 @@ def is_seen(body: Body) -> bool:
     return not seen.isdecimal() or int(seen) >= body["metadata"].get("generation", 0)
 
 
-def is_mixed(spec: Body, status: Body) -> bool:
-    """Tell whether replicas are left whose removal would be shared out among several revisions.
+def is_mixed(status: Body) -> bool:
+    """Tell whether removal would be shared out among replicas of several revisions.
 
-    So it is for those that have a `strategy`, as Deployments do and StatefulSets do not: they
-    leave the number out while no replica is of the newest revision.
+    StatefulSets, which name revisions, take the last replica of all.
     """
-    return "strategy" in spec and status.get("updatedReplicas", 0) < status.get("replicas", 0)
+    if "updateRevision" in status:
+        return False
+    return bool(status.get("updatedReplicas", inf) < status.get("replicas", 0))
 
 
 def is_replacing(spec: Body, status: Body) -> bool:

@@ -140,7 +140,7 @@ class Cycle:
         halted, active = self._sort(due, now)
         asked = order.looking(busy)
         seen = await self._observe([*(each.policy for _, each in active), *asked.values()], now)
-        free = [each for each in self._works.free(busy) if each.policy is asked.get(each.key)]
+        free = self._works.free(order.unchanged(busy, asked))
         halted_late, active_late = self._sort(free, now)
         active += active_late
         active.sort(key=lambda one: order.rise(one[0], seen), reverse=True)
@@ -266,7 +266,7 @@ class Cycle:
         parts.telemetry.queries.labels(outcome="sent").inc(seen.queries)
         loads = ((key, work.load(readings.signals)) for key, readings in seen.readings.items())
         known = {key: load for key, load in loads if load is not None}
-        parts.forecasts.feed(policies, now, known)
+        parts.forecasts.feed(policies, parts.clock.now(), known)
         return seen.readings
 
     def _look(self, entry: Entry, workable: Workable, seen: Readings, now: datetime) -> _Looked:

@@ -21,6 +21,11 @@ def looking(entries: Iterable[Entry]) -> dict[str, Policy]:
     return {key: it for key, it in policies.items() if it.spec.mode is not Mode.PAUSED}
 
 
+def unchanged(entries: Iterable[Entry], asked: Mapping[str, Policy]) -> list[Entry]:
+    """Give those that are still there with the spec that was asked for."""
+    return [each for each in entries if not each.gone and each.policy is asked.get(each.key)]
+
+
 def by_group(
     due: Iterable[Entry], busy: Iterable[Entry], group: Callable[[Policy], Group]
 ) -> Mapping[Group, Party]:

@@ -30,8 +30,10 @@ class Parties:
     async def serve(self, parties: Mapping[Group, Party], serve: Serve) -> None:
         """Serve that of the operator's own server to its end, and wait a second for the others.
 
-        Who asks a server that keeps an earlier party waiting has to wait for a later round.
+        Who asks a server that keeps an earlier party waiting is looked at when that has ended.
         """
+        for group in self._served.keys() & parties.keys():
+            self._hold(parties[group][0], self._served[group], again=True)
         begun = {
             group: asyncio.create_task(serve(*party))
             for group, party in parties.items()
@@ -50,7 +52,7 @@ class Parties:
             if task.done():
                 task.result()
             else:
-                self._hold(parties[group][0], task)
+                self._hold(parties[group][0], task, again=False)
 
     async def ended(self) -> None:
         """Wait for those that are late."""
@@ -64,14 +66,14 @@ class Parties:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _hold(self, entries: Iterable[Entry], task: asyncio.Task[None]) -> None:
+    def _hold(self, entries: Iterable[Entry], task: asyncio.Task[None], *, again: bool) -> None:
         for entry in entries:
             self._works.hold(entry)
-        task.add_done_callback(partial(self._let_go, entries))
+        task.add_done_callback(partial(self._let_go, entries, again))
 
-    def _let_go(self, entries: Iterable[Entry], task: asyncio.Task[None]) -> None:
+    def _let_go(self, entries: Iterable[Entry], again: bool, task: asyncio.Task[None]) -> None:
         for entry in entries:
-            self._works.let_go(entry)
+            self._works.let_go(entry, again=again or entry.gone)  # the gone are to be forgotten
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, LeadershipLostError):
             _LOG.error("late policies failed", exc_info=error)

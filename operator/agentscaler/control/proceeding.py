@@ -55,6 +55,8 @@ class Works:
         self._waiting: dict[Line, dict[str, tuple[Entry, Work]]] = {line: {} for line in Line}
         self._running: dict[Line, set[asyncio.Task[Work | None]]] = {line: set() for line in Line}
         self._busy: set[str] = set()
+        self._away: set[str] = set()
+        self._wanted: set[str] = set()
         self._lost: LeadershipLostError | None = None
 
     def begin(self, line: Line, entry: Entry, work: Work) -> None:
@@ -70,18 +72,19 @@ class Works:
 
     def free(self, entries: Iterable[Entry]) -> list[Entry]:
         """Give those for which nothing is under way; what still waits for them is withdrawn."""
-        free = [entry for entry in entries if entry.key not in self._busy]
+        free = [entry for entry in entries if entry.key not in self._busy | self._away]
         self.withdraw(entry.key for entry in free)
         return free
 
     def hold(self, entry: Entry) -> None:
         """Leave a policy out of the passes until it is let go."""
+        self._away.add(entry.key)
         self._hold(entry)
 
-    def let_go(self, entry: Entry) -> None:
-        """Take a policy into the passes again, as soon as nothing is done for it."""
-        if entry.key not in self._busy:
-            self._release(entry, False)
+    def let_go(self, entry: Entry, *, again: bool) -> None:
+        """Take a policy into the passes again, once nothing is done for it."""
+        self._away.discard(entry.key)
+        self._take_back(entry, again=again)
 
     async def ended(self, *lines: Line) -> None:
         """Wait until all is done, or all in these lines; raise LeadershipLostError."""
@@ -120,12 +123,19 @@ class Works:
 
     def _end(self, line: Line, entry: Entry, task: "asyncio.Task[Work | None]") -> None:
         self._running[line].remove(task)
-        self._busy.remove(entry.key)
-        self._release(entry, self._is_wanted_again(entry, task))
+        self._busy.discard(entry.key)
+        self._take_back(entry, again=self._is_wanted_again(entry, task))
         if not task.cancelled() and task.exception() is None and (left := task.result()):
             self._waiting[Line.STATUS][entry.key] = entry, left
         self._go_on(line)
         self._go_on(Line.STATUS)
+
+    def _take_back(self, entry: Entry, *, again: bool) -> None:
+        if again:
+            self._wanted.add(entry.key)
+        if entry.key not in self._busy | self._away:
+            self._release(entry, entry.key in self._wanted)
+            self._wanted.discard(entry.key)
 
     def _is_wanted_again(self, entry: Entry, task: "asyncio.Task[Work | None]") -> bool:
         error = None if task.cancelled() else task.exception()

@@ -44,7 +44,7 @@ def ration(wanted: Mapping[str, Wants], most: int = MOST_QUESTIONS) -> dict[str,
 def _shared(questions: Set[Question], askers: Counter[Question], most: int) -> set[Question]:
     """Give what several namespaces ask, those first that most of them ask."""
     shared = [question for question in questions if askers[question] > 1]
-    return set(sorted(shared, key=askers.__getitem__, reverse=True)[:most])
+    return set(sorted(shared, key=lambda each: (-askers[each], each.query))[:most])
 
 
 def _without(wants: Wants, excess: Set[Question], most: int) -> Wants:

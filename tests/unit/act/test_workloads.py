@@ -84,6 +84,16 @@ def test_replicas_that_go_from_the_last_on_are_never_mixed() -> None:
     assert not read_plain(body({"updateStrategy": ROLLING}, status)).mixed
 
 
+@pytest.mark.parametrize(
+    ("status", "mixed"),
+    [({}, False), ({"updatedReplicas": 2}, True), ({"updatedReplicas": 5}, False)],
+    ids=["says nothing", "says two", "says all"],
+)
+def test_kind_of_its_own_is_mixed_only_if_it_says_so(status: dict[str, Any], mixed: bool) -> None:
+    custom = body({"strategy": {"type": "RollingUpdate"}}, {"replicas": 5, **status})
+    assert read_scaled(custom, scale(5, 5)).mixed is mixed
+
+
 def test_kind_that_never_replaces_is_never_rolling_out() -> None:
     assert not is_replacing({}, {"replicas": 3})
 

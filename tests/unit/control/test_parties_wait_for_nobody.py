@@ -8,7 +8,7 @@ from agentscaler.control import parties
 from agentscaler.control.parties import Parties, Party
 from agentscaler.control.proceeding import Line, Work, Works
 from agentscaler.control.registry import Entry
-from agentscaler.errors import LeadershipLostError
+from agentscaler.errors import ConflictError, LeadershipLostError
 from agentscaler.observe.sources import OWN, Group
 from tests.unit.control.bodies import NOON
 
@@ -21,13 +21,18 @@ class Hall:
     def __init__(self) -> None:
         self.held: set[str] = set()
         self.served: list[str] = []
+        self.again: list[str] = []
         self.answers: dict[str, asyncio.Event] = {}
         self.error: Exception | None = None
         self.works = Works(
             lambda entry: self.held.add(entry.name),
-            lambda entry, again: self.held.discard(entry.name),
+            self._release,
         )
         self.parties = Parties(self.works)
+
+    def _release(self, entry: Entry, again: bool) -> None:
+        self.held.discard(entry.name)
+        self.again += [entry.name] * again
 
     async def turn(self, **servers: Group) -> None:
         """Serve the policies of these names, each of which asks the server that is given."""
@@ -87,11 +92,10 @@ async def test_late_server_is_asked_by_one_party_at_a_time(hall: Hall) -> None:
     await hall.turn(b=SLOW)
     hall.answer("d")
     await hall.turn(d=SLOW)
-    assert hall.served == []
+    assert (hall.served, hall.held, hall.again) == ([], {"b", "d"}, [])
     hall.answer("b")
     await hall.parties.ended()
-    await hall.turn(d=SLOW)
-    assert hall.served == ["b", "d"]
+    assert (hall.served, hall.held, hall.again) == (["b"], set(), ["d"])
 
 
 async def test_own_server_is_waited_for_however_long_it_takes(hall: Hall) -> None:
@@ -118,6 +122,19 @@ async def test_policy_for_which_something_was_begun_stays_held(hall: Hall) -> No
     going.set()
     await hall.works.ended()
     assert hall.held == set()
+
+
+async def test_wish_for_a_policy_of_a_late_party_is_kept(hall: Hall) -> None:
+    async def work() -> Work | None:
+        raise ConflictError("looked at again")
+
+    await hall.turn(b=SLOW)
+    hall.works.begin(Line.GROWTH, entry("b"), work)
+    await hall.works.ended()
+    assert (hall.held, hall.again) == ({"b"}, [])
+    hall.answer("b")
+    await hall.parties.ended()
+    assert (hall.held, hall.again) == (set(), ["b"])
 
 
 async def test_failure_in_time_is_passed_on_and_a_late_one_ends_the_party_only(hall: Hall) -> None:
