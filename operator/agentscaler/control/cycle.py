@@ -142,7 +142,7 @@ class Cycle:
         seen = await self._observe([*(each.policy for _, each in active), *asked.values()], now)
         free = self._works.free(order.unchanged(busy, asked))
         halted_late, active_late = self._sort(free, now)
-        active += active_late
+        active = order.current(active + active_late)
         active.sort(key=lambda one: order.rise(one[0], seen), reverse=True)
         calm = await self._look_at_all(active, seen, now)
         for plan in halted + halted_late:

@@ -8,6 +8,7 @@ from typing import Final
 from agentscaler.api.policy import Mode, Policy
 from agentscaler.control.parties import Party
 from agentscaler.control.registry import Entry
+from agentscaler.control.standing import Workable
 from agentscaler.decide import work
 from agentscaler.observe.readings import Readings
 from agentscaler.observe.sources import OWN, Group
@@ -24,6 +25,15 @@ def looking(entries: Iterable[Entry]) -> dict[str, Policy]:
 def unchanged(entries: Iterable[Entry], asked: Mapping[str, Policy]) -> list[Entry]:
     """Give those that are still there with the spec that was asked for."""
     return [each for each in entries if not each.gone and each.policy is asked.get(each.key)]
+
+
+def current(active: Iterable[tuple[Entry, Workable]]) -> list[tuple[Entry, Workable]]:
+    """Give those that are still to be followed as they were: the others are looked at anew."""
+    return [
+        (entry, workable)
+        for entry, workable in active
+        if not entry.gone and entry.policy is workable.policy
+    ]
 
 
 def by_group(

@@ -26,11 +26,13 @@ class Parties:
     def __init__(self, works: Works) -> None:
         self._works = works
         self._served: dict[Group, asyncio.Task[None]] = {}
+        self._late: set[Group] = set()
 
     async def serve(self, parties: Mapping[Group, Party], serve: Serve) -> None:
         """Serve that of the operator's own server to its end, and wait a second for the others.
 
-        Who asks a server that keeps an earlier party waiting is looked at when that has ended.
+        Who asks a server that keeps an earlier party waiting is looked at when that has ended, and
+        one that was late is not waited for until it was in time again.
         """
         for group in self._served.keys() & parties.keys():
             self._hold(parties[group][0], self._served[group], again=True)
@@ -41,18 +43,25 @@ class Parties:
         }
         self._served |= begun
         for group, task in begun.items():
-            task.add_done_callback(partial(self._end, group))
+            task.add_done_callback(partial(self._end, group, asyncio.get_running_loop().time()))
         try:
-            await _wait(begun.values(), begun.get(OWN))
+            in_time = [task for group, task in begun.items() if group not in self._late]
+            await _wait(in_time, begun.get(OWN))
         except asyncio.CancelledError:
             for task in begun.values():
                 task.cancel()
             raise
         for group, task in begun.items():
-            if task.done():
-                task.result()
-            else:
-                self._hold(parties[group][0], task, again=False)
+            self._note(group, parties[group], task)
+
+    def _note(self, group: Group, party: Party, task: asyncio.Task[None]) -> None:
+        """Go on with what follows from a party that is over, or else late."""
+        if task.done():
+            task.result()
+        else:
+            self._late.add(group)
+            self._hold(party[0], task, again=False)
+            task.add_done_callback(_tell_of_a_defect)
 
     async def ended(self) -> None:
         """Wait for those that are late."""
@@ -71,15 +80,20 @@ class Parties:
             self._works.hold(entry)
         task.add_done_callback(partial(self._let_go, entries, again))
 
-    def _let_go(self, entries: Iterable[Entry], again: bool, task: asyncio.Task[None]) -> None:
+    def _let_go(self, entries: Iterable[Entry], again: bool, _task: asyncio.Task[None]) -> None:
         for entry in entries:
             self._works.let_go(entry, again=again or entry.gone)  # the gone are to be forgotten
-        error = None if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, LeadershipLostError):
-            _LOG.error("late policies failed", exc_info=error)
 
-    def _end(self, group: Group, _task: asyncio.Task[None]) -> None:
+    def _end(self, group: Group, began: float, _task: asyncio.Task[None]) -> None:
         del self._served[group]
+        if asyncio.get_running_loop().time() - began < _PATIENCE_SECONDS:
+            self._late.discard(group)
+
+
+def _tell_of_a_defect(task: asyncio.Task[None]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, LeadershipLostError):
+        _LOG.error("late policies failed", exc_info=error)
 
 
 async def _wait(tasks: Iterable[asyncio.Task[None]], own: asyncio.Task[None] | None) -> None:

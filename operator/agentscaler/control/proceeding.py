@@ -72,7 +72,7 @@ class Works:
 
     def free(self, entries: Iterable[Entry]) -> list[Entry]:
         """Give those for which nothing is under way; what still waits for them is withdrawn."""
-        free = [entry for entry in entries if entry.key not in self._busy | self._away]
+        free = [entry for entry in entries if not self._is_held(entry.key)]
         self.withdraw(entry.key for entry in free)
         return free
 
@@ -133,9 +133,12 @@ class Works:
     def _take_back(self, entry: Entry, *, again: bool) -> None:
         if again:
             self._wanted.add(entry.key)
-        if entry.key not in self._busy | self._away:
+        if not self._is_held(entry.key):
             self._release(entry, entry.key in self._wanted)
             self._wanted.discard(entry.key)
+
+    def _is_held(self, key: str) -> bool:
+        return key in self._busy or key in self._away
 
     def _is_wanted_again(self, entry: Entry, task: "asyncio.Task[Work | None]") -> bool:
         error = None if task.cancelled() else task.exception()

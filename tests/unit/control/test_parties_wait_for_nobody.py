@@ -98,6 +98,20 @@ async def test_late_server_is_asked_by_one_party_at_a_time(hall: Hall) -> None:
     assert (hall.served, hall.held, hall.again) == (["b"], set(), ["d"])
 
 
+async def test_server_that_was_late_is_waited_for_once_it_was_in_time_again(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await hall.turn(b=SLOW)
+    hall.answer("b")
+    await hall.parties.ended()
+    monkeypatch.setattr(parties, "_PATIENCE_SECONDS", 30)
+    await hall.turn(b=SLOW)
+    assert hall.served == ["b"]
+    await hall.parties.ended()
+    await hall.turn(b=SLOW)
+    assert hall.served == ["b"] * 3
+
+
 async def test_own_server_is_waited_for_however_long_it_takes(hall: Hall) -> None:
     turn = asyncio.create_task(hall.turn(a=OWN))
     await asyncio.sleep(0.15)
@@ -145,7 +159,7 @@ async def test_failure_in_time_is_passed_on_and_a_late_one_ends_the_party_only(h
     assert hall.held == set()
     hall.error = LeadershipLostError("lost")
     with pytest.raises(LeadershipLostError):
-        await hall.turn(b=SLOW)
+        await hall.turn(b=OTHER)
 
 
 async def test_pass_that_is_broken_off_leaves_no_party_behind(hall: Hall) -> None:
