@@ -29,6 +29,7 @@ from agentscaler.observe.failures import (
 )
 from agentscaler.observe.prometheus import Answer, Caller, Prometheus
 from agentscaler.observe.transport import TooLargeError
+from tests.fakes.connected import until
 from tests.fakes.faulty_prometheus import Request, serving
 
 CLOCK = SystemClock()
@@ -205,10 +206,7 @@ async def test_thread_of_a_silent_server_is_counted() -> None:
             await asyncio.wait_for(work, 0.2)
         assert prometheus.abandoned == 1
         server.ended.set()
-        for _ in range(100):
-            if not prometheus.abandoned:
-                break
-            await CLOCK.sleep(0.05)
+        await until(lambda: not prometheus._given_up)  # nor is its answer kept for ever
         assert prometheus.abandoned == 0
         prometheus.close()
 

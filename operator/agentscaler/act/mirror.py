@@ -91,8 +91,9 @@ class Mirror(Generic[T]):
         if isinstance(self.trouble, NotFoundError):
             return None  # of what is not installed there is nothing
         if self.synced:
-            is_old = self.age_seconds() > _OLD_SECONDS and isinstance(self.trouble, ForbiddenError)
-            return Doubt(self.trouble, passing=False) if is_old and self.trouble else None
+            if isinstance(self.trouble, ForbiddenError) and self.age_seconds() > _OLD_SECONDS:
+                return Doubt(self.trouble, passing=False)
+            return None
         now = self._clock.monotonic()
         self._missed_since = now if self._missed_since is None else self._missed_since
         why = self.trouble or ClusterError(f"{self.place.what}: not listed yet")

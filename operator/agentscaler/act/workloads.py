@@ -58,7 +58,7 @@ class Outdated(NamedTuple):
         return version.isdecimal() and last.isdecimal() and int(version) < int(last)
 
 
-NOTHING: Final = Outdated((), datetime.min.replace(tzinfo=UTC))
+NONE_OUTDATED: Final = Outdated((), datetime.min.replace(tzinfo=UTC))
 
 
 def read_plain(body: Body) -> Target:

@@ -14,7 +14,7 @@ from typing import Any
 
 from agentscaler import conventions
 from agentscaler.act.places import Kind, TargetKey
-from agentscaler.act.workloads import NOTHING, Outdated
+from agentscaler.act.workloads import NONE_OUTDATED, Outdated
 from agentscaler.api.policy import Policy, parse_policy
 from agentscaler.api.status import BottleneckStatus, PolicyStatus
 from agentscaler.decide import reserve
@@ -57,7 +57,7 @@ class Entry:
     memory: Memory = field(default_factory=Memory)
     lead_time: LeadTime = field(default_factory=LeadTime)
     replicas: int | None = None
-    outdated: Outdated = NOTHING
+    outdated: Outdated = NONE_OUTDATED
     contest: Trouble | None = None
     contested_until: datetime | None = None
     draining: tuple[str, ...] = ()
@@ -112,7 +112,7 @@ class Entry:
         """Forget what was learned of the target before, but not what it has cost."""
         self.memory = Memory(limits=Learned(spend=self.memory.limits.spend))
         self.lead_time, self.shadow = LeadTime(), None
-        self.replicas, self.outdated = None, NOTHING
+        self.replicas, self.outdated = None, NONE_OUTDATED
         self.contest = self.contested_until = None
         self.unsee()
 

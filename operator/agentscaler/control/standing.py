@@ -9,7 +9,7 @@ from agentscaler import conventions
 from agentscaler.act.places import TargetKey
 from agentscaler.act.rivals import Rivals
 from agentscaler.act.targets import Targets
-from agentscaler.act.workloads import NOTHING, Target
+from agentscaler.act.workloads import NONE_OUTDATED, Target
 from agentscaler.api.policy import Mode, Policy, ScaleTargetRef
 from agentscaler.control.registry import Entry, Registry
 from agentscaler.decide.snapshot import Replicas
@@ -157,7 +157,7 @@ def _replicas(entry: Entry, target: Target, policy: Policy, now: datetime) -> Re
     if entry.replicas is not None and entry.outdated.holds(target.resource_version, now):
         current = entry.replicas
     else:
-        entry.outdated = NOTHING
+        entry.outdated = NONE_OUTDATED
     starting = max(0, current - target.ready)
     is_mixed = target.mixed and policy.spec.drain is not None
     return Replicas(current, target.ready, starting, target.rolling_out or is_mixed)

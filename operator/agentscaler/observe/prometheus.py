@@ -95,7 +95,7 @@ class Prometheus:
         self.address = address.rstrip("/")
         self.host = _host_of(self.address)
         self.asked = 0
-        self._given_up: list[Future[Any]] = []
+        self._given_up: set[Future[Any]] = set()
         self._unreachable = -math.inf, ""
         self._clock = clock
         self._guarded = guarded
@@ -107,7 +107,6 @@ class Prometheus:
     @property
     def abandoned(self) -> int:
         """Count the threads that still wait for an answer nobody wants any more."""
-        self._given_up = [work for work in self._given_up if not work.done()]
         return len(self._given_up)
 
     async def instant(
@@ -169,7 +168,8 @@ class Prometheus:
 
     def _give_up(self, work: Future[Any]) -> None:
         if not work.cancel():
-            self._given_up.append(work)
+            self._given_up.add(work)
+            work.add_done_callback(self._given_up.discard)
 
     def _put(
         self,

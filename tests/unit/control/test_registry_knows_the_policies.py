@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agentscaler import conventions
 from agentscaler.act.places import Kind, TargetKey
-from agentscaler.act.workloads import NOTHING, Outdated
+from agentscaler.act.workloads import NONE_OUTDATED, Outdated
 from agentscaler.control.registry import Entry, Registry
 from tests.unit.control.bodies import NOON, body
 
@@ -84,7 +84,7 @@ def test_namesake_begins_from_its_own_record(registry: Registry) -> None:
     entry(registry).outdated = Outdated(("7",), NOON)
     assert registry.note("ADDED", body(uid="new", status={"currentReplicas": 2})) == {KEY}
     found = entry(registry)
-    assert (found.uid, found.replicas, found.outdated) == ("new", 2, NOTHING)
+    assert (found.uid, found.replicas, found.outdated) == ("new", 2, NONE_OUTDATED)
     assert registry.on_target(TARGET) == [found]
 
 
