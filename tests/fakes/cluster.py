@@ -37,6 +37,12 @@ class FakeCluster:
         self.settle(name)
         self.load(name, **load)
 
+    def busy(self, *names: str) -> None:
+        """Have agents that need more than five replicas each, and a policy for each."""
+        for name in names:
+            self.agent(name, queue=20)
+            self.policy(name)
+
     def load(self, name: str = "agent", *, queue: float = 0, active: float = 0) -> None:
         """Show so many requests waiting and in service, and the slots of the ready replicas."""
         ready = self.server.objects.get("deployments", "agents", name)["status"]["readyReplicas"]
@@ -96,6 +102,13 @@ class FakeCluster:
         body = self.server.objects.get(conventions.PLURAL, "agents", name)
         status: Body = body.get("status") or {}
         return status
+
+    def conditions(self, name: str = "agent") -> dict[str, tuple[str, str]]:
+        """Give status and reason of each condition, by its type."""
+        return {
+            each["type"]: (each["status"], each["reason"])
+            for each in self.status(name)["conditions"]
+        }
 
     def history(self, name: str = "agent") -> list[Body]:
         """Give the scalings on record, newest first."""

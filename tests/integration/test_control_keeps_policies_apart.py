@@ -35,20 +35,8 @@ async def patient_leader(tmp_path: Path) -> AsyncIterator[Leader]:
         yield made
 
 
-def busy(leader: Leader, *names: str) -> None:
-    for name in names:
-        leader.agent(name, queue=20)
-        leader.policy(name)
-
-
-def conditions(leader: Leader, name: str = "agent") -> dict[str, tuple[str, str]]:
-    return {
-        each["type"]: (each["status"], each["reason"]) for each in leader.status(name)["conditions"]
-    }
-
-
 async def test_write_that_fails_for_one_policy_is_made_for_the_others(leader: Leader) -> None:
-    busy(leader, *NAMES)
+    leader.busy(*NAMES)
     leader.server.faults.append(Fault("patch", POLICY_STATUS))
     await leader.run_pass()
     assert sorted(leader.replicas(name) > 5 for name in NAMES) == [False, True, True]
@@ -58,10 +46,10 @@ async def test_write_that_fails_for_one_policy_is_made_for_the_others(leader: Le
 
 @pytest.mark.parametrize("count", [10, 200])
 async def test_queries_of_a_pass_do_not_grow_with_the_policies(leader: Leader, count: int) -> None:
-    busy(leader, "first")
+    leader.busy("first")
     await leader.run_pass()
     alone = len(leader.metrics.requests)
-    busy(leader, *(f"p{number}" for number in range(count - 1)))
+    leader.busy(*(f"p{number}" for number in range(count - 1)))
     await leader.run_pass()
     assert len(leader.registry) == count
     assert len(leader.metrics.requests) == 2 * alone
@@ -72,7 +60,7 @@ async def test_queries_of_a_pass_do_not_grow_with_the_policies(leader: Leader, c
 async def test_all_of_two_hundred_are_decided_in_one_pass(patient_leader: Leader) -> None:
     leader = patient_leader
     names = [f"p{number}" for number in range(200)]
-    busy(leader, *names)
+    leader.busy(*names)
     await leader.run_pass()
     assert {leader.replicas(name) for name in names} == {leader.replicas("p0")}
     assert leader.replicas("p0") > 5
@@ -83,7 +71,7 @@ async def test_growth_does_not_wait_for_the_statuses_of_the_others(patient_leade
     for number in range(100):
         leader.agent(f"calm{number}")
         leader.policy(f"calm{number}")
-    busy(leader, "last")
+    leader.busy("last")
     recorded: list[int] = []
     leader.server.on_request = lambda verb, what: (
         recorded.append(leader.server.count("patch", POLICY_STATUS))
@@ -117,7 +105,7 @@ async def test_growth_begins_where_the_load_rose_most(tmp_path: Path) -> None:
 
 
 async def test_policy_that_goes_before_it_is_recorded_is_not_acted_on(leader: Leader) -> None:
-    busy(leader, *NAMES)
+    leader.busy(*NAMES)
 
     def remove(verb: str, what: str) -> None:
         if (verb, what) == ("patch", POLICY_STATUS):
@@ -131,7 +119,7 @@ async def test_policy_that_goes_before_it_is_recorded_is_not_acted_on(leader: Le
 
 
 async def test_policy_that_goes_between_record_and_act_harms_nobody(leader: Leader) -> None:
-    busy(leader, "agent")
+    leader.busy("agent")
 
     def remove(verb: str, what: str) -> None:
         if (verb, what) == ACT:
@@ -145,7 +133,7 @@ async def test_policy_that_goes_between_record_and_act_harms_nobody(leader: Lead
 
 
 async def test_namesake_made_in_the_middle_of_a_pass_keeps_its_own_status(leader: Leader) -> None:
-    busy(leader, "agent")
+    leader.busy("agent")
 
     def replace(verb: str, what: str) -> None:
         if (verb, what) == ("patch", POLICY_STATUS):
@@ -163,7 +151,7 @@ async def test_namesake_made_in_the_middle_of_a_pass_keeps_its_own_status(leader
 async def test_namesake_that_the_watch_told_of_is_not_dropped_with_the_old_one(
     leader: Leader,
 ) -> None:
-    busy(leader, "agent")
+    leader.busy("agent")
     leader.server.faults.append(Fault("patch", POLICY_STATUS, status=404))
 
     def replace(verb: str, what: str) -> None:
@@ -178,7 +166,7 @@ async def test_namesake_that_the_watch_told_of_is_not_dropped_with_the_old_one(
 
 
 async def test_target_of_an_unknown_state_is_left_as_it_is(leader: Leader) -> None:
-    busy(leader, "agent")
+    leader.busy("agent")
     await leader.run_pass()
     before = leader.status()
     await leader.targets.close()
@@ -188,11 +176,11 @@ async def test_target_of_an_unknown_state_is_left_as_it_is(leader: Leader) -> No
 
 
 async def test_invalid_policy_is_told_and_disturbs_no_other(leader: Leader) -> None:
-    busy(leader, "good")
+    leader.busy("good")
     leader.agent("bad", queue=20)
     leader.policy("bad", minReplicas=7, maxReplicas=2)
     await leader.run_pass()
-    assert conditions(leader, "bad")["Ready"] == ("False", "InvalidSpec")
+    assert leader.conditions("bad")["Ready"] == ("False", "InvalidSpec")
     assert (leader.replicas("bad"), leader.replicas("good") > 5) == (1, True)
 
 
@@ -202,7 +190,7 @@ async def test_paused_policy_is_told_and_does_nothing(leader: Leader) -> None:
     await leader.run_pass()
     before = len(leader.writes())
     await leader.run_pass()
-    assert conditions(leader)["ScalingActive"][0] == "False"
+    assert leader.conditions()["ScalingActive"][0] == "False"
     assert (leader.new_writes(before), leader.metrics.requests) == ([], [])
 
 
@@ -211,10 +199,10 @@ async def test_two_policies_on_a_target_have_one_owner_until_it_goes(leader: Lea
     leader.policy("first", scaleTargetRef={"name": "agent"}, maxReplicas=3)
     leader.policy("second", scaleTargetRef={"name": "agent"}, maxReplicas=6, minute=1)
     await leader.run_pass()
-    assert (leader.replicas(), conditions(leader, "second")["Conflict"][0]) == (3, "True")
+    assert (leader.replicas(), leader.conditions("second")["Conflict"][0]) == (3, "True")
     leader.delete_policy("first")
     await leader.run_pass()
-    assert (leader.replicas(), conditions(leader, "second")["Conflict"][0]) == (6, "False")
+    assert (leader.replicas(), leader.conditions("second")["Conflict"][0]) == (6, "False")
 
 
 async def test_foreign_writer_is_named_and_overruled(leader: Leader) -> None:
@@ -226,7 +214,7 @@ async def test_foreign_writer_is_named_and_overruled(leader: Leader) -> None:
     leader.set_replicas(2, manager="argocd-controller")
     leader.settle()
     await leader.run_pass()
-    assert conditions(leader)["ReplicasContested"][0] == "True"
+    assert leader.conditions()["ReplicasContested"][0] == "True"
     assert "argocd-controller" in leader.status()["message"]
     assert leader.replicas() == decided
 
@@ -240,11 +228,11 @@ async def test_missing_metrics_shrink_nothing_and_recover(leader: Leader) -> Non
     leader.gauges.is_down = True
     for _ in range(3):
         await leader.run_pass(after=30)
-    assert (leader.replicas(), conditions(leader)["MetricsAvailable"][0]) == (steady, "False")
+    assert (leader.replicas(), leader.conditions()["MetricsAvailable"][0]) == (steady, "False")
     leader.gauges.is_down = False
     leader.load(active=14)
     await leader.run_pass()
-    assert (leader.replicas(), conditions(leader)["MetricsAvailable"][0]) == (steady, "True")
+    assert (leader.replicas(), leader.conditions()["MetricsAvailable"][0]) == (steady, "True")
 
 
 @pytest.mark.parametrize("lost_at", [("patch", POLICY_STATUS), ACT])
@@ -253,7 +241,7 @@ async def test_nothing_is_written_after_leadership_is_lost(
 ) -> None:
     is_leader, before = True, 0
     async with leading(tmp_path, may_write=lambda: is_leader) as leader:
-        busy(leader, *(f"p{number}" for number in range(40)))
+        leader.busy(*(f"p{number}" for number in range(40)))
 
         def lose(verb: str, what: str) -> None:
             nonlocal is_leader, before
@@ -291,7 +279,7 @@ async def test_policy_that_ends_while_its_scaling_waits_for_the_right_to_write_i
         return True
 
     async with leading(tmp_path, may_write=end_in_the_middle) as scene:
-        busy(scene, "a")
+        scene.busy("a")
         before = scene.replicas("a")
         await scene.run_pass()
         assert asked >= 2
@@ -303,14 +291,14 @@ async def test_load_does_not_wait_for_the_records_of_others(patient: Leader) -> 
     for name in crowd:
         patient.agent(name)
         patient.policy(name)
-    busy(patient, "z")
+    patient.busy("z")
     await patient.run_pass()
     assert patient.writes()[:3] == [("patch", POLICY_STATUS), ACT, ("patch", POLICY_STATUS)]
     assert patient.server.count("patch", POLICY_STATUS) == len(crowd) + 2
 
 
 async def test_requests_to_the_api_server_are_counted(leader: Leader) -> None:
-    busy(leader, "agent")
+    leader.busy("agent")
     await leader.run_pass()
     counted = leader.telemetry.api_requests.labels(verb="patch", resource=POLICY_STATUS)
     assert counted._value.get() == leader.server.count("patch", POLICY_STATUS) == 2

@@ -41,22 +41,10 @@ async def patient(tmp_path: Path) -> AsyncIterator[Leader]:
         yield made
 
 
-def busy(leader: Leader, *names: str) -> None:
-    for name in names:
-        leader.agent(name, queue=20)
-        leader.policy(name)
-
-
-def conditions(leader: Leader, name: str = "agent") -> dict[str, tuple[str, str]]:
-    return {
-        each["type"]: (each["status"], each["reason"]) for each in leader.status(name)["conditions"]
-    }
-
-
 async def test_defect_in_the_judging_of_one_policy_disturbs_no_other(
     leader: Leader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    busy(leader, *NAMES)
+    leader.busy(*NAMES)
     judge = Judge.judge
 
     def defective(self: Judge, entry: Entry, now: datetime) -> Standing:
@@ -75,7 +63,7 @@ async def test_defect_in_the_judging_of_one_policy_disturbs_no_other(
 async def test_defect_in_the_decision_for_one_policy_disturbs_no_other(
     leader: Leader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    busy(leader, *NAMES)
+    leader.busy(*NAMES)
     decide = engine.decide
 
     def defective(spec: Any, *more: Any) -> Any:
@@ -90,19 +78,19 @@ async def test_defect_in_the_decision_for_one_policy_disturbs_no_other(
 
 
 async def test_query_that_breaks_its_parser_disturbs_no_other(leader: Leader) -> None:
-    busy(leader, "a", "c")
+    leader.busy("a", "c")
     leader.agent("b")
     query = {"name": "odd", "query": "rate(foo[1e400])", "target": {"perReplica": "1"}}
     leader.policy("b", metrics=[query])
     assert await leader.run_pass() == []
     assert [leader.replicas(name) > 5 for name in NAMES] == [True, False, True]
-    assert conditions(leader, "b")["MetricsAvailable"][0] == "False"
+    assert leader.conditions("b")["MetricsAvailable"][0] == "False"
 
 
 async def test_defect_in_the_questions_of_one_policy_disturbs_no_other(
     leader: Leader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    busy(leader, *NAMES)
+    leader.busy(*NAMES)
     wants_of = asks.wants_of
 
     def defective(policy: Policy, *more: Any) -> Any:
@@ -121,7 +109,7 @@ async def test_defect_in_the_questions_of_one_policy_disturbs_no_other(
 async def test_defect_in_the_asking_of_a_server_ends_no_pass(
     leader: Leader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    busy(leader, *NAMES)
+    leader.busy(*NAMES)
 
     def defective(*_: object) -> Any:
         raise RuntimeError("broken on purpose")
@@ -137,7 +125,7 @@ async def test_defect_in_the_asking_of_a_server_ends_no_pass(
 async def test_defect_in_the_reading_of_one_policys_answers_disturbs_no_other(
     leader: Leader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    busy(leader, *NAMES)
+    leader.busy(*NAMES)
     join = readings.join
 
     def defective(wants: Wants, answers: Answers) -> Readings:
@@ -172,7 +160,7 @@ def read_for(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 async def test_server_that_hangs_keeps_no_policy_of_another_from_growing(
     leader: Leader, read_for: list[str]
 ) -> None:
-    busy(leader, "a")
+    leader.busy("a")
     leader.agent("b")
     with serving(hang) as hanging:
         leader.sources._allowed.add(hanging.address)
@@ -188,7 +176,7 @@ async def test_secret_that_is_waited_for_keeps_no_policy_without_one_from_growin
     patient: Leader, read_for: list[str]
 ) -> None:
     leader = patient
-    busy(leader, "a")
+    leader.busy("a")
     leader.agent("b")
     leader.policy("b", prometheus={"authSecretRef": {"name": "keys"}})
     leader.server.faults.append(Fault("get", "secrets", delay_seconds=5))
@@ -201,7 +189,7 @@ async def test_secret_that_is_waited_for_keeps_no_policy_without_one_from_growin
 async def test_defect_in_the_forecasts_keeps_nobody_from_growing(
     leader: Leader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    busy(leader, *NAMES)
+    leader.busy(*NAMES)
 
     def defective(*_: object) -> Any:
         raise RuntimeError("broken on purpose")
@@ -214,7 +202,7 @@ async def test_defect_in_the_forecasts_keeps_nobody_from_growing(
 async def test_defect_in_the_act_for_one_policy_disturbs_no_other(
     leader: Leader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    busy(leader, *NAMES)
+    leader.busy(*NAMES)
     carry_out = scaling.carry_out
 
     async def defective(api: Any, policy: Any, decision: Any, seen: Any, **more: Any) -> Any:

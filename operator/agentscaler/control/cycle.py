@@ -5,46 +5,41 @@ again at the next poll.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Final
 
 from agentscaler.act.client import Api
-from agentscaler.act.workloads import Outdated
 from agentscaler.api.policy import Mode, Policy
-from agentscaler.api.status import CandidateStatus, Outcome, PolicyStatus
+from agentscaler.api.status import CandidateStatus, PolicyStatus
 from agentscaler.clock import Clock
-from agentscaler.control import draining, order, proceeding, scaling
+from agentscaler.control import draining, order, proceeding
+from agentscaler.control.carrying import Carrier
 from agentscaler.control.draining import Drains
 from agentscaler.control.forecasts import Forecasts
 from agentscaler.control.keyring import Keyring
 from agentscaler.control.parties import Parties
+from agentscaler.control.plans import Looked, Plan, scales
 from agentscaler.control.proceeding import Line, Work, Works
 from agentscaler.control.recording import Record
-from agentscaler.control.registry import Entry, target_of
-from agentscaler.control.standing import Judge, Unknown, Workable, reference_of
+from agentscaler.control.registry import Entry
+from agentscaler.control.standing import Judge, Unknown, Workable
 from agentscaler.decide import draining as retreats
 from agentscaler.decide import engine, shadow, work
-from agentscaler.decide.decision import Decision, Direction, carried_out
-from agentscaler.decide.draining import Retreat
 from agentscaler.decide.snapshot import Snapshot
-from agentscaler.errors import ClusterError, ConflictError
 from agentscaler.forecast import rows
 from agentscaler.observe.observer import Observer
 from agentscaler.observe.pods import PodReadings
 from agentscaler.observe.readings import Readings
-from agentscaler.report import candidates, composing, history, logs, outlines
-from agentscaler.report.events import Reference
+from agentscaler.report import candidates, composing, logs, outlines
 from agentscaler.report.outlines import Facts
 from agentscaler.report.telemetry import Telemetry
 
 # In each pass the others wait so long at most for those that grow.
 _LEAD_SECONDS: Final = 1.0
-# For so long the watch may tell of versions from before our own change that we never saw.
-_WATCH_BEHIND: Final = timedelta(minutes=5)
 _LOG: Final = logs.logger("agentscaler.cycle")
 
 
@@ -63,65 +58,13 @@ class Parts:
     clock: Clock
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be written for one policy: its next status, and the decision to carry out.
-
-    The status is put into words by `compose`; without that, none is worth a write. `retreat` says
-    which pods go; `keeps` is true while nothing can be said about those chosen before.
-    """
-
-    entry: Entry
-    compose: Callable[[], PolicyStatus] | None = None
-    workable: Workable | None = None
-    decision: Decision | None = None
-    retreat: Retreat | None = None
-    keeps: bool = False
-
-    @property
-    def scales(self) -> bool:
-        """Tell whether the decision is another count, and is to be carried out."""
-        if self.workable is None or self.decision is None:
-            return False
-        return _scales(self.workable, self.decision)
-
-    @property
-    def is_settled(self) -> bool:
-        """Tell whether nothing is to be written or done: so it is after most decisions."""
-        releases = bool(self.entry.draining) and not self.keeps
-        return self.compose is None and self.retreat is None and not self.scales and not releases
-
-    @property
-    def line(self) -> Line:
-        """Tell where it waits for its turn."""
-        if not self.scales:
-            return Line.STATUS
-        grows = self.decision is not None and self.decision.direction is Direction.UP
-        return Line.GROWTH if grows else Line.RETREAT
-
-    @property
-    def is_outdated(self) -> bool:
-        """Tell whether the policy, or the spec that it follows, is gone: it is looked at anew."""
-        changed = self.workable is not None and self.entry.policy is not self.workable.policy
-        return self.entry.gone or changed
-
-
-@dataclass(frozen=True, slots=True)
-class _Looked:
-    """A policy, what was seen of it, and what that leads to."""
-
-    entry: Entry
-    workable: Workable
-    snapshot: Snapshot
-    decision: Decision
-
-
 class Cycle:
     """Takes policies that are due through one pass."""
 
     def __init__(self, parts: Parts, works: Works) -> None:
         self._parts = parts
         self._works = works
+        self._carrier = Carrier(parts.api, parts.record, parts.drains, parts.clock)
         self.parties = Parties(works)
 
     async def run(self, due: Sequence[Entry], busy: Sequence[Entry] = ()) -> None:
@@ -151,21 +94,21 @@ class Cycle:
 
     async def _look_at_all(
         self, active: Sequence[tuple[Entry, Workable]], seen: Mapping[str, Readings], now: datetime
-    ) -> list[_Looked]:
+    ) -> list[Looked]:
         """Decide for all; give those for which nothing is to be done.
 
         Growth begins as soon as it is decided: it waits neither for the pods of others nor for
         what there is to tell of them, which takes longer to find out than all decisions.
         """
-        calm: list[_Looked] = []
-        shrinking: list[_Looked] = []
+        calm: list[Looked] = []
+        shrinking: list[Looked] = []
         give_way = partial(self._give_way, self._parts.clock.monotonic() + _LEAD_SECONDS)
         async for entry, workable in proceeding.in_turns(active, give_way):
             with proceeding.alone(entry):
                 looked = self._look(entry, workable, seen[workable.policy.key], now)
                 if retreats.looks(looked.decision):
                     shrinking.append(looked)
-                elif _scales(workable, looked.decision):
+                elif scales(workable, looked.decision):
                     self._begin(self._plan(looked))
                 else:
                     calm.append(looked)
@@ -181,7 +124,7 @@ class Cycle:
             async with asyncio.timeout(max(0.0, left)):
                 await self._works.ended(Line.GROWTH)
 
-    async def _begin_to_tell(self, calm: Sequence[_Looked]) -> None:
+    async def _begin_to_tell(self, calm: Sequence[Looked]) -> None:
         """Begin to write the statuses of those whose counts stay.
 
         The oldest first: where more turns in each pass than can be told, everybody has a turn.
@@ -210,7 +153,7 @@ class Cycle:
                         pass  # not enough is known of it; the status stays
         return halted, active
 
-    def _retreat(self, shrinking: Sequence[_Looked], now: datetime) -> None:
+    def _retreat(self, shrinking: Sequence[Looked], now: datetime) -> None:
         """Begin to look at the pods of which some are to go, and to decide again with that."""
         if not shrinking:
             return
@@ -220,7 +163,7 @@ class Cycle:
             self._works.begin(Line.RETREAT, each.entry, partial(self._shrink, each, reading))
 
     async def _shrink(
-        self, looked: _Looked, reading: "asyncio.Future[Mapping[str, PodReadings]]"
+        self, looked: Looked, reading: "asyncio.Future[Mapping[str, PodReadings]]"
     ) -> Work | None:
         readings, policy = await reading, looked.workable.policy
         pods = await self._parts.drains.look(policy, looked.workable.target, readings[policy.key])
@@ -229,7 +172,7 @@ class Cycle:
         snapshot = replace(looked.snapshot, pods=pods)
         decision = engine.decide(policy.spec, snapshot, looked.entry.memory)
         plan = self._plan(replace(looked, snapshot=snapshot, decision=decision))
-        return await self._execute(plan)
+        return await self._carrier.execute(plan)
 
     def _judge(self, entry: Entry, now: datetime) -> Plan | Workable | None:
         self._parts.drains.meet(entry)
@@ -269,7 +212,7 @@ class Cycle:
         parts.forecasts.feed(policies, parts.clock.now(), known)
         return seen.readings
 
-    def _look(self, entry: Entry, workable: Workable, seen: Readings, now: datetime) -> _Looked:
+    def _look(self, entry: Entry, workable: Workable, seen: Readings, now: datetime) -> Looked:
         policy, lead = workable.policy, entry.lead_time.value()
         entry.count_unsettled(workable.replicas.current)
         entry.readings = seen
@@ -287,13 +230,13 @@ class Cycle:
         )
         decision = engine.decide(policy.spec, snapshot, entry.memory)
         self._parts.telemetry.decisions.inc()
-        return _Looked(entry, workable, snapshot, decision)
+        return Looked(entry, workable, snapshot, decision)
 
     def _begin(self, plan: Plan) -> None:
         if not plan.is_settled:
-            self._works.begin(plan.line, plan.entry, partial(self._execute, plan))
+            self._works.begin(plan.line, plan.entry, partial(self._carrier.execute, plan))
 
-    def _plan(self, looked: _Looked) -> Plan:
+    def _plan(self, looked: Looked) -> Plan:
         entry, policy = looked.entry, looked.workable.policy
         snapshot, decision = looked.snapshot, looked.decision
         retreat = retreats.retreat_of(policy.spec, snapshot, decision)
@@ -314,71 +257,6 @@ class Cycle:
         entry.memory = decision.memory
         return plan
 
-    async def _execute(self, plan: Plan) -> Work | None:
-        """Record, then act; give what came of it, to be recorded when nobody grows."""
-        if plan.is_outdated:
-            return None
-        entry, workable, decision = plan.entry, plan.workable, plan.decision
-        recommended, target = entry.status.desired_replicas, _reference(workable)
-        if plan.compose is not None:
-            await self._parts.record.write(entry, plan.compose(), target, always=plan.scales)
-        if workable is not None and plan.retreat is not None:
-            await self._parts.drains.choose(entry, workable.target, plan.retreat)
-        elif entry.draining and not plan.keeps:
-            await self._parts.drains.release(entry)
-        if workable is None or decision is None or decision.direction is Direction.NONE:
-            return None
-        if plan.scales:
-            return await self._act(plan, workable, decision)
-        if decision.replicas != recommended:
-            # A new recommendation starts the clocks, as if it were followed.
-            entry.memory = carried_out(decision)
-        return None
-
-    async def _act(self, plan: Plan, workable: Workable, decision: Decision) -> Work | None:
-        entry, retreat = plan.entry, plan.retreat
-        parts, target = self._parts, _reference(workable)
-        event = history.attempt(entry.status.history, decision)
-        if event is None:
-            return None
-        try:
-            if retreat is not None:
-                await parts.drains.stamp(entry.namespace, retreat)
-            tried = await scaling.carry_out(
-                parts.api,
-                workable.policy,
-                decision,
-                workable.target.resource_version,
-                is_wanted=lambda: not plan.is_outdated,
-            )
-        except ConflictError:
-            raise
-        except ClusterError as exc:
-            if not await scaling.is_undone(parts.api, workable.policy, decision):
-                raise  # it stays pending: the next pass sees what came of it
-            failed = composing.ended(entry.status, event, Outcome.FAILED, failure=str(exc))
-            parts.record.note(entry, outlines.of(failed))
-            return partial(parts.record.write, entry, failed, target)
-        entry.draining = tuple(pod.name for pod in retreat.waiting) if retreat else entry.draining
-        if entry.target in {None, target_of(workable.policy)}:
-            _remember(entry, decision, tried, parts.clock.now())
-        applied = composing.ended(entry.status, event, Outcome.APPLIED)
-        parts.record.note(entry, outlines.of(applied))
-        return partial(parts.record.write, entry, applied, target)
-
-
-def _remember(entry: Entry, decision: Decision, tried: tuple[str, ...], now: datetime) -> None:
-    """Take up that the decision was carried out; these versions of the target are from before."""
-    entry.memory = carried_out(decision)
-    entry.replicas, entry.outdated = decision.replicas, Outdated(tried, now + _WATCH_BEHIND)
-    if decision.direction is Direction.UP:
-        entry.lead_time.asked(decision.replicas, now)
-
-
-def _scales(workable: Workable, decision: Decision) -> bool:
-    """Tell whether a decision is another count, and is to be carried out."""
-    return decision.direction is not Direction.NONE and workable.policy.spec.mode is Mode.AUTO
-
 
 def _rehearse(entry: Entry, policy: Policy, seen: Snapshot) -> CandidateStatus | None:
     """Decide for the candidate, if there is one; nothing is ever done about it."""
@@ -394,7 +272,3 @@ def _rehearse(entry: Entry, policy: Policy, seen: Snapshot) -> CandidateStatus |
 def _target_text(policy: Policy) -> str:
     ref = policy.spec.scale_target_ref
     return f"{ref.kind}/{ref.name}"
-
-
-def _reference(workable: Workable | None) -> Reference | None:
-    return None if workable is None else reference_of(workable.policy, workable.target)
