@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from agentscaler.gateway import config
-from agentscaler.gateway.settings import ServiceBackends
+from agentscaler.gateway.settings import ServiceBackends, WakeSettings
 from tests.bed.errors import BedError
 from tests.bed.tools import Tool
 from tests.contract.chart_values import GATEWAY, ROUTES, URL
@@ -98,6 +98,42 @@ def test_rights_are_those_of_the_routes(helm: Tool, tmp_path: Path) -> None:
     }
     expected = [("agents", slices), ("agents", wake), ("system", slices)]
     assert sorted(granted(gateway_of(helm, tmp_path)), key=str) == sorted(expected, key=str)
+
+
+def test_rights_are_where_the_route_says_that_its_agent_is(helm: Tool, tmp_path: Path) -> None:
+    service = {"service": {"name": "research"}}
+    route = {"agent": "r", "namespace": "ours", "backends": service, "wake": {"policy": "p"}}
+    objects = gateway_of(helm, tmp_path, config={"routes": [route]})
+    assert {namespace for namespace, _ in granted(objects)} == {"ours"}
+    (read,) = config.parse({"routes": [route]}).routes
+    assert read.source == ServiceBackends("research", "ours")
+    assert read.wake == WakeSettings("p", "ours")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"config": {"routes": ROUTES, "drainLimit": "10m"}}, "set at least 610, for drainDelay"),
+        (
+            {"config": {"routes": ROUTES, "drainDelay": "1m30s", "drainLimit": "1h"}},
+            "set at least 3695",
+        ),
+        ({"serviceAccount": {"create": False}}, "gateway.serviceAccount.name: name the account"),
+    ],
+    ids=["longer than the pod lives", "in hours", "an account that nobody makes"],
+)
+def test_values_that_contradict_each_other_are_refused(
+    helm: Tool, tmp_path: Path, more: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(BedError, match=said):
+        gateway_of(helm, tmp_path, **more)
+
+
+def test_pod_may_be_given_as_long_as_its_requests_take(helm: Tool, tmp_path: Path) -> None:
+    given = {"config": {"routes": ROUTES, "drainLimit": "10m"}}
+    objects = gateway_of(helm, tmp_path, terminationGracePeriodSeconds=610, **given)
+    pod = one(objects, "Deployment")["spec"]["template"]["spec"]
+    assert pod["terminationGracePeriodSeconds"] == 610
 
 
 def test_nothing_is_granted_that_no_route_asks_for(helm: Tool, tmp_path: Path) -> None:

@@ -61,6 +61,11 @@ class InstalledGateway:
     def __exit__(self, *_: object) -> None:
         self._down()
 
+    def namespaces(self) -> set[str]:
+        """Tell in which namespaces its agents' series are."""
+        page = requests.get(f"http://{self._admin}/metrics", timeout=5).text
+        return set(re.findall(r'^agent_queue_depth\{.*namespace="([^"]+)"', page, re.MULTILINE))
+
     def backends(self) -> set[str]:
         """Tell which backends it knows, by its own metrics."""
         page = requests.get(f"http://{self._admin}/metrics", timeout=5).text

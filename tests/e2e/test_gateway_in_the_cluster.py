@@ -72,6 +72,12 @@ def test_request_for_a_target_at_zero_wakes_it_long_before_its_next_poll(
     agent.stop()
 
 
+def test_line_is_told_where_the_policy_looks_for_it(
+    asleep: World, gateway: InstalledGateway
+) -> None:
+    assert gateway.namespaces() == {asleep.namespace} != {SYSTEM_NAMESPACE}
+
+
 @pytest.mark.usefixtures("gateway")
 @pytest.mark.parametrize(
     ("namespaced", "question", "expected"),

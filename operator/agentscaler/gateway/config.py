@@ -60,10 +60,14 @@ def parse(content: Any) -> GatewaySettings:
 
 
 def _route(section: Section) -> RouteSettings:
-    source = _source(section.section("backends"))
+    given = section.text("namespace") if section.has("namespace") else None
+    source = _source(section.section("backends"), given)
+    of_service = source.namespace if isinstance(source, ServiceBackends) else None
+    wake = _wake(section, source, given or of_service) if section.has("wake") else None
     route = RouteSettings(
         agent=section.text("agent"),
         source=source,
+        namespace=given or of_service or (wake.namespace if wake else None),
         path=section.path_of_url("path", "/"),
         host=_host(section) if section.has("host") else None,
         capacity=section.whole("capacity", None) if section.has("capacity") else None,
@@ -73,7 +77,7 @@ def _route(section: Section) -> RouteSettings:
         ejection=_ejection(section.section("ejection")),
         slow_start_seconds=section.seconds("slowStart", 30.0),
         timeouts=_timeouts(section.section("timeouts")),
-        wake=_wake(section, source) if section.has("wake") else None,
+        wake=wake,
     )
     section.done()
     return route
@@ -86,7 +90,7 @@ def _host(section: Section) -> str:
     return host
 
 
-def _source(section: Section) -> Source:
+def _source(section: Section, namespace: str | None) -> Source:
     kinds = [kind for kind in ("static", "dns", "service") if section.has(kind)]
     section.done()
     match kinds:
@@ -99,17 +103,17 @@ def _source(section: Section) -> Source:
             dns.done()
             return found
         case ["service"]:
-            return _service(section.section("service"))
+            return _service(section.section("service"), namespace)
         case _:
             raise InvalidConfigError(f"{section.path}: give exactly one of static, dns and service")
 
 
-def _service(section: Section) -> ServiceBackends:
+def _service(section: Section, namespace: str | None) -> ServiceBackends:
     port = section.raw("port")
     if not isinstance(port, str | int | None):
         raise section.wrong("port", "must be the name or the number of a port of the Service")
-    namespace = section.text("namespace") if section.has("namespace") else None
-    found = ServiceBackends(section.text("name"), namespace, port)
+    where = section.text("namespace") if section.has("namespace") else namespace
+    found = ServiceBackends(section.text("name"), where, port)
     section.done()
     return found
 
@@ -198,12 +202,12 @@ def _timeouts(section: Section) -> TimeoutSettings:
     return found
 
 
-def _wake(route: Section, source: Source) -> WakeSettings:
+def _wake(route: Section, source: Source, namespace: str | None) -> WakeSettings:
     if isinstance(source, StaticBackends):
         raise route.wrong("wake", "a static list is never at zero; use service or dns, or drop it")
     section = route.section("wake")
-    namespace = section.text("namespace") if section.has("namespace") else None
-    found = WakeSettings(section.text("policy"), namespace)
+    where = section.text("namespace") if section.has("namespace") else namespace
+    found = WakeSettings(section.text("policy"), where)
     section.done()
     return found
 

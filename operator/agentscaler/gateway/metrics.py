@@ -27,7 +27,11 @@ _OWN: Final = "agentscaler_gateway"
 
 
 class GatewayCollector(Collector):
-    """All series of all routes; `pod` names this gateway, `namespace` the agents'."""
+    """All series of all routes; `pod` names this gateway, and `namespace` is where it stands.
+
+    Each route's series are those of its agent, in the agent's namespace: there its policy finds
+    them.
+    """
 
     def __init__(
         self, routes: Sequence[Route], *, namespace: str, pod: str, exports: str = "queue"
@@ -130,7 +134,8 @@ class GatewayCollector(Collector):
         return family
 
     def _values(self, route: Route) -> tuple[str, str, str]:
-        return self._namespace, route.settings.agent, self._pod
+        settings = route.settings
+        return settings.namespace or self._namespace, settings.agent, self._pod
 
 
 def _healthy(pool: Pool, backend: Backend) -> float:

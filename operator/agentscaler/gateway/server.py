@@ -165,11 +165,10 @@ class Gateway:
             self._tasks.append(asyncio.create_task(work, name=f"gateway-{route.settings.agent}"))
 
     def _waking(self, route: Route) -> Waking | None:
-        wake, source = route.settings.wake, route.settings.source
+        wake = route.settings.wake
         if wake is None:
             return None
-        of_service = source.namespace if isinstance(source, ServiceBackends) else None
-        namespace = wake.namespace or of_service or self._namespace
+        namespace = wake.namespace or self._namespace
         path = policy_path(namespace, wake.policy)
         return Waking(path, api_server(self._environ), self._clock)
 

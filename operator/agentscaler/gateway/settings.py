@@ -101,7 +101,7 @@ class TimeoutSettings:
 
 @dataclass(frozen=True, slots=True)
 class WakeSettings:
-    """The policy to wake at zero replicas; the namespace defaults to that of the Service."""
+    """The policy to wake at zero replicas; the namespace defaults to our own."""
 
     policy: str
     namespace: str | None = None
@@ -109,10 +109,11 @@ class WakeSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteSettings:
-    """One agent behind one prefix."""
+    """One agent behind one prefix; `namespace` is where the agent and its policy are, if told."""
 
     agent: str
     source: Source
+    namespace: str | None = None
     path: str = "/"
     host: str | None = None
     capacity: int | None = None

@@ -199,7 +199,7 @@ def test_documented_examples_are_valid_and_show_the_defaults() -> None:
     short, values, full = (part.split("```")[0] for part in text.split("```yaml\n")[1:])
     assert config.parse(yaml.safe_load(short)).routes[0].capacity == 4
     [woken] = config.parse(yaml.safe_load(values)["gateway"]["config"]).routes
-    assert woken.wake == WakeSettings("research-agent")
+    assert woken.wake == WakeSettings("research-agent", "agents")
     settings = config.parse(yaml.safe_load(full))
     [route] = settings.routes
     same = GatewaySettings(routes=(route,))

@@ -25,6 +25,31 @@ def told(exports: str) -> tuple[Route, CollectorRegistry]:
     return route, registry
 
 
+@pytest.mark.parametrize(
+    "route",
+    [
+        {"backends": {"service": {"name": "research", "namespace": "agents"}}},
+        {"backends": {"service": {"name": "research"}}, "namespace": "agents"},
+        {"backends": {"dns": {"name": "research", "port": 80}}, "namespace": "agents"},
+        {
+            "backends": {"dns": {"name": "research", "port": 80}},
+            "wake": {"policy": "research", "namespace": "agents"},
+        },
+    ],
+    ids=["of the Service", "of the route", "of names", "of the policy that is woken"],
+)
+def test_series_are_told_in_the_agents_namespace(route: dict[str, Any]) -> None:
+    """There the policy looks for them, wherever the gateway stands."""
+    settings = config.parse({"routes": [{"agent": "research", **route}]}).routes[0]
+    registry = CollectorRegistry()
+    there = Route(settings, HandClock())
+    registry.register(GatewayCollector([there], namespace="edge", pod="gateway-0", exports="all"))
+    told = {
+        sample.labels["namespace"] for family in registry.collect() for sample in family.samples
+    }
+    assert told == {"agents"}
+
+
 def test_backend_is_described_in_full() -> None:
     route, registry = told("queue")
     route.pool.update([Endpoint("10.0.0.7:80")])
