@@ -69,6 +69,7 @@ class Settings:
     source: SourceSettings
     kubeconfig: Path | None = None
     namespaces: tuple[str, ...] = ()
+    keda: bool = True
     lease_namespace: str = "default"
     lease_name: str = conventions.LEASE_NAME
     shards: int = 1
@@ -174,7 +175,11 @@ class Operator:
             on_change=lambda key: self._loop.note_target(key, targets),
         )
         rivals = Rivals(
-            api, clock=self._clock, namespaces=namespaces, on_change=self._loop.note_rival
+            api,
+            clock=self._clock,
+            namespaces=namespaces,
+            keda=self._settings.keda,
+            on_change=self._loop.note_rival,
         )
         rivals.start()
         try:

@@ -142,6 +142,10 @@ def test_webhook_asks_where_the_pods_answer(helm: Tool, tmp_path: Path) -> None:
             "podDisruptionBudget.minAvailable: 3 keeps all of 3 replicas",
         ),
         (
+            "webhook.enabled=true,webhook.failurePolicy=Fail,replicas=0",
+            "webhook.failurePolicy: Fail lets no policy be stored",
+        ),
+        (
             "podDisruptionBudget.minAvailable=60%",
             "podDisruptionBudget.minAvailable: 60% keeps all of 2 replicas",
         ),
@@ -179,6 +183,15 @@ def test_rights_name_what_they_grant(objects: list[dict[str, Any]]) -> None:
     for rule in rules(objects):
         for words in (rule["apiGroups"], rule["resources"], rule["verbs"]):
             assert not any("*" in word for word in words)
+
+
+def test_scaled_objects_are_not_looked_for_without_the_right(helm: Tool, tmp_path: Path) -> None:
+    for enabled in (True, False):
+        objects = render(helm, tmp_path, {"keda": {"enabled": enabled}})
+        (container,) = one(objects, "Deployment")["spec"]["template"]["spec"]["containers"]
+        assert ("--no-keda" not in container["args"]) is enabled
+        granted = {each for rule in rules(objects) for each in rule["resources"]}
+        assert ("scaledobjects" in granted) is enabled
 
 
 def test_rights_are_the_least(helm: Tool, tmp_path: Path) -> None:
@@ -247,7 +260,9 @@ def test_values_reach_the_command_line(helm: Tool, tmp_path: Path) -> None:
 def test_command_line_takes_every_argument_of_the_chart(objects: list[dict[str, Any]]) -> None:
     pod = one(objects, "Deployment")["spec"]["template"]["spec"]
     given = {argument.partition("=")[0] for argument in pod["containers"][0]["args"]}
-    assert given <= {option for each in run.command.params for option in each.opts}
+    assert given <= {
+        option for each in run.command.params for option in (*each.opts, *each.secondary_opts)
+    }
 
 
 def test_extras_are_made_only_when_asked_for(helm: Tool, tmp_path: Path) -> None:

@@ -71,6 +71,18 @@ async def test_scaled_objects_are_noticed_where_keda_is_installed(tmp_path: Path
         await until(lambda: rivals.of(*AGENT) == (HPA,))
 
 
+async def test_scaled_objects_that_are_not_looked_for_need_no_right(tmp_path: Path) -> None:
+    async with connected(tmp_path) as (server, api):
+        server.faults.append(Fault("list", "scaledobjects", times=-1, status=403))
+        rivals = Rivals(api, clock=HurriedClock(), keda=False)
+        rivals.start()
+        try:
+            await rivals.settled()
+            assert rivals.doubt("agents") is None
+        finally:
+            await rivals.close()
+
+
 async def test_rivals_that_may_not_be_listed_are_told(tmp_path: Path) -> None:
     async with connected(tmp_path) as (server, api):
         server.faults.append(Fault("list", "horizontalpodautoscalers", times=-1, status=403))

@@ -24,6 +24,9 @@
 {{- range .Values.watchNamespaces }}
 - --namespace={{ . }}
 {{- end }}
+{{- if not .Values.keda.enabled }}
+- --no-keda
+{{- end }}
 - --lease-namespace={{ .Release.Namespace }}
 - --lease-name={{ .Values.leaderElection.leaseName }}
 {{- if gt (int .Values.shards) 1 }}

@@ -15,6 +15,7 @@ from agentscaler.act.mirrors import Mirrors
 from agentscaler.act.places import AUTOSCALERS, SCALED_OBJECTS, TargetKey
 from agentscaler.clock import Clock
 
+_KINDS: Final = (("HorizontalPodAutoscaler", AUTOSCALERS), ("ScaledObject", SCALED_OBJECTS))
 _KEDA_PAUSED: Final = "autoscaling.keda.sh/paused"
 
 
@@ -26,7 +27,10 @@ class Rival(NamedTuple):
 
 
 class Rivals:
-    """The other autoscalers of the cluster, by what they scale; `on_change` is told the target."""
+    """The other autoscalers of the cluster, by what they scale; `on_change` is told the target.
+
+    Without `keda` no ScaledObjects are looked for; the HPAs that KEDA makes of them are seen.
+    """
 
     def __init__(
         self,
@@ -34,6 +38,7 @@ class Rivals:
         *,
         clock: Clock,
         namespaces: Sequence[str] = (),
+        keda: bool = True,
         on_change: Callable[[TargetKey], None] = lambda key: None,
     ) -> None:
         self._on_change = on_change
@@ -47,10 +52,7 @@ class Rivals:
                 on_change=self._noter(kind),
                 clock=clock,
             )
-            for kind, resource in (
-                ("HorizontalPodAutoscaler", AUTOSCALERS),
-                ("ScaledObject", SCALED_OBJECTS),
-            )
+            for kind, resource in (_KINDS if keda else _KINDS[:1])
         ]
 
     def start(self) -> None:

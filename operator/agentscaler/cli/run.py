@@ -71,6 +71,11 @@ def _listen(
     help="A namespace to follow policies in; repeatable. Default: all.",
 )
 @click.option(
+    "--keda/--no-keda",
+    default=True,
+    help="Look for ScaledObjects of KEDA on the same targets; not without the right to list them.",
+)
+@click.option(
     "--kubeconfig",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="How to reach the cluster. Default: KUBECONFIG, the pod, ~/.kube/config.",
@@ -172,6 +177,7 @@ def _settings(options: dict[str, Any]) -> main.Settings:
         ),
         kubeconfig=options["kubeconfig"],
         namespaces=options["namespace"],
+        keda=options["keda"],
         lease_namespace=options["lease_namespace"],
         lease_name=options["lease_name"],
         shards=options["shards"],
