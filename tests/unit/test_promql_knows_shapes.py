@@ -40,7 +40,7 @@ def test_text_that_breaks_the_parser_is_a_problem_and_no_crash(query: str) -> No
 
 
 def test_bottomless_query_is_a_problem_and_no_crash() -> None:
-    assert promql.problem_of("(" * 299 + "up" + ")" * 299) == ""
+    assert promql.problem_of("(" * 149 + "up" + ")" * 149) == ""
     assert promql.problem_of("(" * 1000 + "up" + ")" * 1000) == promql.TOO_LARGE
 
 
@@ -55,7 +55,7 @@ def test_query_that_may_give_a_number_is_no_problem() -> None:
 
 
 def test_query_that_takes_long_to_parse_is_not_parsed() -> None:
-    long = "+".join(["a"] * 400)
+    long = "+".join(["a"] * 200)
     assert promql.problem_of(long) == promql.TOO_LARGE
     with pytest.raises(ValueError, match="too many parts"):
         promql.shape_of(long)

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -40,6 +40,8 @@ from agentscaler.report.telemetry import Telemetry
 
 # In each pass the others wait so long at most for those that grow.
 _LEAD_SECONDS: Final = 1.0
+# Long queries that are new delay a pass by so much; ten thousand usual policies take less.
+_QUESTIONS: Final = timedelta(seconds=1)
 _LOG: Final = logs.logger("agentscaler.cycle")
 
 
@@ -85,7 +87,7 @@ class Cycle:
         seen = await self._observe([*(each.policy for _, each in active), *asked.values()], now)
         free = self._works.free(order.unchanged(busy, asked))
         halted_late, active_late = self._sort(free, now)
-        active = order.current(active + active_late)
+        active = order.current(active + active_late, seen)
         active.sort(key=lambda one: order.rise(one[0], seen), reverse=True)
         calm = await self._look_at_all(active, seen, now)
         for plan in halted + halted_late:
@@ -205,7 +207,7 @@ class Cycle:
         if not policies:
             return {}
         secrets = await parts.keyring.read(policies)
-        seen = await parts.observer.observe(policies, now=now, secrets=secrets)
+        seen = await parts.observer.observe(policies, now=now, secrets=secrets, at_most=_QUESTIONS)
         parts.telemetry.queries.labels(outcome="sent").inc(seen.queries)
         loads = ((key, work.load(readings.signals)) for key, readings in seen.readings.items())
         known = {key: load for key, load in loads if load is not None}

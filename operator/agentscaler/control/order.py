@@ -1,7 +1,7 @@
 """Who looks at metrics in a pass, and who goes first. Pure."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -27,12 +27,14 @@ def unchanged(entries: Iterable[Entry], asked: Mapping[str, Policy]) -> list[Ent
     return [each for each in entries if not each.gone and each.policy is asked.get(each.key)]
 
 
-def current(active: Iterable[tuple[Entry, Workable]]) -> list[tuple[Entry, Workable]]:
-    """Give those that are still to be followed as they were: the others are looked at anew."""
+def current(
+    active: Iterable[tuple[Entry, Workable]], seen: Container[str]
+) -> list[tuple[Entry, Workable]]:
+    """Give those that were seen, and are still to be followed as they were."""
     return [
         (entry, workable)
         for entry, workable in active
-        if not entry.gone and entry.policy is workable.policy
+        if not entry.gone and entry.policy is workable.policy and entry.key in seen
     ]
 
 

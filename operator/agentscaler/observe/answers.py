@@ -28,7 +28,8 @@ def table_of(result: list[Any]) -> Table:
     """Read the result of a grouped query; raise if it is no such result.
 
     Series without a namespace or an agent belong to no policy and are left out. No Prometheus gives
-    two for one agent; of a server that does, none is the right one.
+    two for one agent; of a server that does, none is the right one. What is no number is none for
+    its own agent alone.
     """
     table = Table({}, {})
     for series in result:
@@ -36,8 +37,13 @@ def table_of(result: list[Any]) -> Table:
         agent = agent_in(labels)
         if agent is not None:
             column = table.sampled if SAMPLED_LABEL in labels else table.values
-            column[agent] = nan if agent in column else float(series["value"][1])
+            column[agent] = nan if agent in column else value_of(series)
     return table
+
+
+def value_of(series: Mapping[str, Any]) -> float:
+    """Give the number of a series; NaN for a native histogram, which any exporter may have."""
+    return float(series["value"][1]) if "value" in series or "histogram" not in series else nan
 
 
 def agent_in(labels: Mapping[str, str]) -> Agent | None:

@@ -5,7 +5,7 @@ policies; only queries that users wrote are asked one by one (see `unions`).
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import lru_cache
@@ -192,8 +192,14 @@ def confined(source: T, namespace: str, tenancy: Tenancy) -> T | Custom | Missin
     sees = tenancy.seen_from(namespace)
     if not isinstance(source, Custom) or not sees:
         return source
+    found = _confined(source.query, sees)
+    return found if isinstance(found, Missing) else replace(source, query=found, sees=sees)
+
+
+@lru_cache(maxsize=1024)
+def _confined(query: str, sees: tuple[str, ...]) -> str | Missing:
     try:
-        return replace(source, query=confinement.confine(source.query, sees), sees=sees)
+        return confinement.confine(query, sees)
     except ValueError as exc:
         return Missing(Why.REFUSED, f"the query {exc}")
 
@@ -201,18 +207,24 @@ def confined(source: T, namespace: str, tenancy: Tenancy) -> T | Custom | Missin
 def plan(wants: Iterable[Wants]) -> dict[Server, Plan]:
     """Gather what to ask each server: every query once, those first that most policies want."""
     found: defaultdict[Server, Counter[Question]] = defaultdict(Counter)
+    spaces: defaultdict[Question, set[str]] = defaultdict(set)
     for each in wants:
-        found[each.server].update(each.questions())
-    return {server: _plan(counted) for server, counted in found.items()}
+        questions = each.questions()
+        found[each.server].update(questions)
+        for question in questions:
+            spaces[question].add(each.agent[0])
+    return {server: _plan(counted, spaces) for server, counted in found.items()}
 
 
-def _plan(counted: Counter[Question]) -> Plan:
-    """Sort questions; what one namespace alone asks for must not hold up what all ask for."""
-    questions = [question for question, _ in counted.most_common()]
-    return Plan(
-        tuple(each for each in questions if isinstance(each, Grouped)),
-        tuple(each for each in counted if isinstance(each, Custom)),
-    )
+def _plan(counted: Counter[Question], spaces: Mapping[Question, Set[str]]) -> Plan:
+    """Sort questions; what one namespace alone asks for must not hold up what all ask for.
+
+    A query that names no series is the same in all namespaces: an answer is known by its query.
+    """
+    grouped = [each for each in counted if isinstance(each, Grouped)]
+    grouped.sort(key=lambda each: (len(spaces[each]), counted[each]), reverse=True)
+    custom = {each.query: each for each in counted if isinstance(each, Custom)}
+    return Plan(tuple(grouped), tuple(custom.values()))
 
 
 def server_of(policy: Policy) -> Server:
@@ -302,6 +314,7 @@ def _unexported(preset: Preset, name: SignalName) -> Missing:
     return Missing(Why.EMPTY, f"{preset.value} exports no {name.value}: set spec.{ways}")
 
 
+@lru_cache(maxsize=1024)
 def _custom(query: str) -> Custom | Missing:
     try:
         shape = promql.shape_of(query)

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from agentscaler.api.policy import Policy
@@ -20,6 +20,7 @@ from agentscaler.observe.credentials import Credentials
 from agentscaler.observe.inquiry import Inquiry
 from agentscaler.observe.pods import PodReadings, read_pods
 from agentscaler.observe.prometheus import Caller
+from agentscaler.observe.questions import Questions
 from agentscaler.observe.rations import ration
 from agentscaler.observe.readings import Answers, Readings
 from agentscaler.observe.sources import NO_SECRETS, Group, SecretKey, Settings, Sources
@@ -51,13 +52,13 @@ class Observation:
 
 
 class Observer:
-    """Reads the metrics of policies, pass by pass; what a policy wants is worked out once."""
+    """Reads the metrics of policies, pass by pass."""
 
     def __init__(self, sources: Sources, settings: Settings, clock: Clock) -> None:
         self._sources = sources
         self._settings = settings
         self._clock = clock
-        self._wants: dict[str, tuple[Policy, Wants]] = {}
+        self._questions = Questions(settings.window, settings.tenancy, clock)
         self._suspects: dict[Server, Suspects] = {}
         self._plans: dict[Group, _Planned] = {}
         self._counted = 0
@@ -68,15 +69,15 @@ class Observer:
         *,
         now: datetime,
         secrets: Mapping[SecretKey, Credentials] = NO_SECRETS,
+        at_most: timedelta | None = None,
     ) -> Observation:
         """Read everything that these policies want to know, as of `now`.
 
         Never raise for what a server does: readings that cannot be had are Missing. End within the
-        deadline of the settings. A policy whose questions cannot be worked out has no readings.
+        deadline of the settings, and `at_most` so much later where policies are new: those whose
+        questions cannot be worked out by then have no readings.
         """
-        wanted, plans = self._planned(
-            {each.key: wants for each in policies if (wants := self._wants_of(each))}
-        )
+        wanted, plans = self._planned(await self._questions.of(policies, at_most))
         until = self._clock.monotonic() + self._settings.deadline.total_seconds()
         passes = (
             self._ask_alone(server, plan, until=until, now=now, secrets=secrets)
@@ -105,7 +106,7 @@ class Observer:
 
     def forget(self, key: str) -> None:
         """Drop what is kept of a policy that is gone."""
-        self._wants.pop(key, None)
+        self._questions.forget(key)
 
     async def _ask_alone(self, server: Server, plan: Plan, **how: Any) -> Answers | Missing:
         try:
@@ -129,17 +130,6 @@ class Observer:
         prometheus, credentials = found
         suspects = self._suspects.setdefault(server, Suspects())
         return await Inquiry(prometheus, Caller(until, credentials), now, suspects).put(plan)
-
-    def _wants_of(self, policy: Policy) -> Wants | None:
-        known = self._wants.get(policy.key)
-        if known is None or known[0] is not policy:
-            try:
-                wants = asks.wants_of(policy, self._settings.window, self._settings.tenancy)
-            except Exception:
-                logger.exception("questions of %s not worked out", policy.key)
-                return None
-            known = self._wants[policy.key] = policy, wants
-        return known[1]
 
     def _planned(self, wanted: Wanted) -> tuple[Wanted, Mapping[Server, Plan]]:
         """Say what is asked, and whom: worked out anew only if somebody wants something else."""

@@ -133,7 +133,7 @@ def table_of(result: list[Any]) -> _Table:
         if agent and pod:
             column = sampled if SAMPLED_LABEL in labels else values
             known = (agent, pod) in column
-            column[agent, pod] = nan if known else float(series["value"][1])
+            column[agent, pod] = nan if known else answers.value_of(series)
     table: _Table = {}
     for (agent, pod), value in values.items():
         if isfinite(sampled.get((agent, pod), nan)):

@@ -82,7 +82,7 @@ async def fetch_from_own(sources: Sources, clock: Clock) -> Mapping[Agent, Profi
 
 
 def _note(found: dict[Agent, Profile], part: str, label: str, series: dict[str, Any]) -> None:
-    agent, value = answers.agent_in(series["metric"]), float(series["value"][1])
+    agent, value = answers.agent_in(series["metric"]), answers.value_of(series)
     name = series["metric"].get(label)
     if agent and name and isfinite(value):
         getattr(found.setdefault(agent, Profile()), part)[name] = value

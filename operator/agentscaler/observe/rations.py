@@ -4,18 +4,27 @@ All policies share the threads and the deadline of a pass: one namespace must no
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import fields, replace
+from itertools import accumulate
 from typing import Any, Final
 
 from agentscaler.decide.snapshot import Missing, Why
 from agentscaler.observe.asks import Question, Want, Wants, questions_of
+from agentscaler.observe.expressions import Grouped
 
 # Measured: a thousand queries, in unions, take Prometheus and us 0.4 s of a pass.
-MOST_QUESTIONS: Final = 1000
+MOST_COST: Final = 1000
+# A name of a metric asks about all agents of the cluster, in a request of its own.
+_COST_OF_ALL: Final = 10
 
 
-def ration(wanted: Mapping[str, Wants], most: int = MOST_QUESTIONS) -> dict[str, Wants]:
+def cost(questions: Iterable[Question]) -> int:
+    """Tell what questions cost a server: a query of a user is one."""
+    return sum(_COST_OF_ALL if isinstance(each, Grouped) else 1 for each in questions)
+
+
+def ration(wanted: Mapping[str, Wants], most: int = MOST_COST) -> dict[str, Wants]:
     """Leave out what policies ask beyond their namespace's ration.
 
     Queries and names of metrics alike count, each once. What other namespaces ask too, as all do
@@ -29,26 +38,34 @@ def ration(wanted: Mapping[str, Wants], most: int = MOST_QUESTIONS) -> dict[str,
     granted = {
         namespace: _shared(questions, askers, most)
         for namespace, questions in asked.items()
-        if len(questions) > most
+        if cost(questions) > most
     }
+    spent = {namespace: cost(questions) for namespace, questions in granted.items()}
     rationed = dict(wanted)
     for key in sorted(key for key, wants in wanted.items() if wants.agent[0] in granted):
-        own, used = set(wanted[key].questions()), granted[wanted[key].agent[0]]
-        if len(used | own) > most:
-            rationed[key] = _without(wanted[key], own - used, most)
+        namespace = wanted[key].agent[0]
+        new = set(wanted[key].questions()) - granted[namespace]
+        if spent[namespace] + cost(new) > most:
+            rationed[key] = _without(wanted[key], new, most)
         else:
-            used |= own
+            granted[namespace] |= new
+            spent[namespace] += cost(new)
     return rationed
 
 
 def _shared(questions: Set[Question], askers: Counter[Question], most: int) -> set[Question]:
     """Give what several namespaces ask, those first that most of them ask."""
     shared = [question for question in questions if askers[question] > 1]
-    return set(sorted(shared, key=lambda each: (-askers[each], each.query))[:most])
+    in_order = sorted(shared, key=lambda each: (-askers[each], each.query))
+    costs = accumulate(cost([question]) for question in in_order)
+    return {question for question, sum_ in zip(in_order, costs, strict=True) if sum_ <= most}
 
 
 def _without(wants: Wants, excess: Set[Question], most: int) -> Wants:
-    said = f"the policies of {wants.agent[0]} ask more than {most} different questions"
+    said = (
+        f"the policies of {wants.agent[0]} ask too much together: {most} different queries at most,"
+        f" and each metric that they name counts as {_COST_OF_ALL}"
+    )
     refused = Missing(Why.REFUSED, said)
 
     def left(want: Want) -> Want:

@@ -103,7 +103,7 @@ class Recorder:
         until = self._clock.monotonic() + self._deadline.total_seconds()
         reading = _Reading(self._sources, timeline, until, secrets)
         found = list(policies)
-        lanes = {policy.key: _lanes(policy, self._tenancy) for policy in found}
+        lanes = await asyncio.to_thread(_lanes_of, found, self._tenancy)
         await reading.read(lane for each in lanes.values() for lane in each)
         times = timeline.times
         return {
@@ -184,6 +184,11 @@ class _Reading:
 
     def _blank(self) -> Row:
         return self._timeline.gaps().astype(np.float32)
+
+
+def _lanes_of(policies: Iterable[Policy], tenancy: Tenancy) -> dict[str, list[_Lane]]:
+    """Give the lanes of policies by their keys; their queries may take long to read."""
+    return {policy.key: _lanes(policy, tenancy) for policy in policies}
 
 
 def _lanes(policy: Policy, tenancy: Tenancy) -> list[_Lane]:

@@ -78,7 +78,7 @@ class Timeline:
 
     def place(self, series: Mapping[str, Any], loads: Loads) -> None:
         """Write the values of a series to their steps; what is no load stays a gap."""
-        points = series["values"]
+        points = series["values"] if "values" in series or "histograms" not in series else []
         moments = np.array([point[0] for point in points], np.float64)
         values = np.array([point[1] for point in points], np.float64)
         offsets = (moments - self.start.timestamp()) / self.step.total_seconds()

@@ -17,10 +17,10 @@ from agentscaler.observe.peers import POOLS
 
 TENANT_HEADER: Final = "X-Scope-OrgID"
 NO_RETRY: Final = Retry(total=0)  # the next pass is the retry; Retry-After could hold us for hours
-MOST_BYTES: Final = 64 * 1024 * 1024
-# Read, an answer takes 8 times its size, on four threads at once: others than the operator's own
-# server must not use up its memory. 8 MiB are some 70,000 agents' answers to one question.
-MOST_GUARDED_BYTES: Final = 8 * 1024 * 1024
+# Read, an answer takes 8 times its size, on four threads at once. 16 MiB are some 140,000 agents'
+# answers to one question; others than the operator's own server get half of that.
+MOST_BYTES: Final = 16 * 1024 * 1024
+MOST_GUARDED_BYTES: Final = MOST_BYTES // 2
 # Who is there takes a connection within milliseconds; it is the answer that may need time.
 CONNECT_SECONDS: Final = 3.0
 _TOKEN_SECONDS: Final = 60.0

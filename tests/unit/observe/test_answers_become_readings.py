@@ -1,5 +1,6 @@
 """What results say, joined with what policies want."""
 
+import math
 from typing import Any
 
 import pytest
@@ -82,6 +83,14 @@ def read(name: SignalName, one: Policy, **tables: Table | Missing) -> Reading:
 
 def amount(value: float, sampled: float | None = None) -> Table:
     return Table({US: value}, {} if sampled is None else {US: sampled})
+
+
+def test_histogram_of_one_agent_hides_only_its_own_number() -> None:
+    """Any pod may export one; the answer is that of all agents."""
+    odd = {"metric": {"namespace": "agents", "agent": "odd"}, "histogram": [AT, {"count": "3"}]}
+    table = answers.table_of([odd, series(1, namespace="agents", agent="research")])
+    assert table.values[US] == 1
+    assert math.isnan(table.values["agents", "odd"])
 
 
 def test_number_of_another_namespace_is_not_ours() -> None:

@@ -13,6 +13,7 @@ from agentscaler.observe import asks, expressions, presets
 from agentscaler.observe.asks import Custom, Server
 from agentscaler.observe.expressions import Grouped, Ratio
 from agentscaler.observe.presets import Exported, Kind
+from agentscaler.observe.tenancy import CONFINED
 from agentscaler.promql import Shape
 from tests.unit.observe.worlds import metric, policy
 
@@ -191,6 +192,22 @@ def test_what_most_policies_ask_goes_first() -> None:
 def refusals_of(**signal: Any) -> asks.Want:
     provider = {"name": "openai", "rateLimitedRatio": signal}
     return asks.wants_of(policy(limits={"providers": [provider]})).providers["openai"]
+
+
+def test_what_most_namespaces_ask_goes_before_what_one_asks_often() -> None:
+    often = [policy(name, signals={"queueDepth": {"metric": "own"}}) for name in "abc"]
+    usual = [policy("p", namespace=namespace) for namespace in ("one", "two")]
+    (plan,) = asks.plan([asks.wants_of(each) for each in [*often, *usual]]).values()
+    subjects = [each.subject for each in plan.grouped]
+    assert subjects.index("own") > subjects.index("agent_queue_depth")
+
+
+def test_query_that_names_no_series_is_asked_once_for_all_namespaces() -> None:
+    both = [
+        policy(namespace=namespace, metrics=[metric("m", "vector(4)")]) for namespace in ("a", "b")
+    ]
+    (plan,) = asks.plan([asks.wants_of(each, tenancy=CONFINED) for each in both]).values()
+    assert [each.query for each in plan.custom] == ["vector(4)"]
 
 
 def test_refusals_are_those_of_the_provider_among_all_calls_of_the_runtime() -> None:

@@ -78,6 +78,15 @@ def test_senseless_number_of_a_pod_is_missing(value: str) -> None:
     assert isinstance(found["a"].value, Missing)
 
 
+def test_histogram_of_a_pod_is_no_number_of_the_others() -> None:
+    odd = of_pod(0, "odd")
+    odd[0] = {"metric": odd[0]["metric"], "histogram": [NOON.timestamp(), {"count": "3"}]}
+    found = readings(draining(), odd, of_pod(2, "good"))
+    assert not isinstance(found, Missing)
+    assert found["good"].value == 2
+    assert isinstance(found["odd"].value, Missing)
+
+
 def test_old_sample_of_a_pod_is_stale() -> None:
     found = readings(draining(), of_pod(0, "a", age=121))
     assert not isinstance(found, Missing)

@@ -84,6 +84,15 @@ def test_rows_are_by_agent() -> None:
     assert {agent: row.tolist() for agent, row in rows.items()} == {("agents", "research"): [2.0]}
 
 
+def test_past_of_a_histogram_is_a_gap() -> None:
+    line = Timeline.back(NOON, 5 * MINUTE, MINUTE)
+    odd = {"metric": {"namespace": "n", "agent": "odd"}, "histograms": [[NOON.timestamp(), {}]]}
+    good = points((1, "3")) | {"metric": {"namespace": "n", "agent": "good"}}
+    rows = timelines.rows_of([odd, good], line)
+    assert np.isnan(rows["n", "odd"]).all()
+    assert np.nansum(rows["n", "good"]) == 3
+
+
 def test_several_series_or_none_tell_nothing() -> None:
     line = Timeline.back(NOON, MINUTE, MINUTE)
     assert np.isnan(timelines.row_of([], line)).all()
