@@ -119,3 +119,18 @@ def test_panels_do_not_overlap() -> None:
         assert not taken & cells
         assert at["x"] + at["w"] <= 24
         taken |= cells
+
+
+def test_pod_monitor_of_the_manual_selects_the_pods_of_the_quickstart() -> None:
+    blocks = [
+        yaml.safe_load(part.split("```")[0]) for part in PAGE.read_text().split("```yaml\n")[1:]
+    ]
+    (monitor,) = [each for each in blocks if each.get("kind") == "PodMonitor"]
+    agent = yaml.safe_load((ROOT / "examples" / "quickstart" / "agent.yaml").read_text())
+    pod = agent["spec"]["template"]
+    wanted = monitor["spec"]["selector"]["matchLabels"]
+    assert wanted.items() <= pod["metadata"]["labels"].items()
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    (port,) = pod["spec"]["containers"][0]["ports"]
+    assert endpoint["port"] == port["name"]
+    assert str(port["containerPort"]) == pod["metadata"]["annotations"]["prometheus.io/port"]
