@@ -1,9 +1,12 @@
 """What a ScaledObject asks for, and what becomes of it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from agentscaler.api.policy import parse_spec
+from agentscaler.decide.engine import decide
 from agentscaler.errors import UnconvertibleError
 from tests.unit.convert.sources import (
     Document,
@@ -14,6 +17,7 @@ from tests.unit.convert.sources import (
     metric_of,
     notes_of,
 )
+from tests.unit.decide.worlds import OLD, UNKNOWN, seen
 
 SERVER = "http://prometheus.monitoring:9090"
 FULL = "keda-prometheus.yaml"
@@ -151,6 +155,23 @@ def test_fallback_is_kept_where_there_is_one_like_it(behavior: str, written: obj
     result = convert(scaled_object(TASKS, fallback={"replicas": 6, "behavior": behavior}))
     assert result.policy["spec"].get("fallback") == written
     assert ("spec.fallback.behavior" in lost_by(result)) is (written is None)
+
+
+def test_fallback_of_several_triggers_cuts_nothing_that_one_of_them_needs() -> None:
+    second = trigger(serverAddress=SERVER, query="sum(mails)", threshold="10")
+    result = convert(scaled_object(TASKS, second, fallback={"replicas": 6}))
+    written = {"afterFailures": 3, "behavior": "AtLeast", "replicas": 6}
+    assert result.policy["spec"]["fallback"] == written
+    assert "AtLeast" in notes_of(result)["spec.fallback.behavior"]
+    broken = seen(replicas=30, metrics={"trigger-0": 300.0, "trigger-1": UNKNOWN})
+    spec = parse_spec(result.policy["spec"])
+    assert decide(spec, broken, replace(OLD, failures=5)).replicas == 30
+
+
+def test_fallback_stays_fixed_where_the_only_metric_left_is_unknown() -> None:
+    result = convert(scaled_object(TASKS, trigger("kafka"), fallback={"replicas": 6}))
+    assert result.policy["spec"]["fallback"]["behavior"] == "Static"
+    assert "spec.fallback.behavior" not in notes_of(result)
 
 
 @pytest.mark.parametrize(
