@@ -113,6 +113,20 @@ def test_cpu_and_memory_triggers_become_metrics() -> None:
     assert 'container="agent"' in memory["query"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "old", "target"),
+    [
+        ("cpu", {"type": "Utilization", "value": "60"}, {"utilization": "60%"}),
+        ("memory", {"type": "AverageValue", "value": "1Gi"}, {"perReplica": "1Gi"}),
+    ],
+)
+def test_resource_trigger_may_have_its_type_where_keda_had_it_before_2_18(
+    kind: str, old: dict[str, str], target: dict[str, str]
+) -> None:
+    result = convert(scaled_object(trigger(kind, **old)))
+    assert metric_of(result, kind)["target"] == target
+
+
 def test_fleet_that_only_its_own_pods_can_wake_keeps_one() -> None:
     for body in documents("keda-holds.yaml"):
         result = convert(body)
@@ -218,6 +232,16 @@ def test_fallback_stays_fixed_where_the_only_metric_left_is_unknown() -> None:
         ),
         (scaled_object(trigger("cpu")), "spec.triggers.0.metadata.value", "cpu needs it"),
         (
+            scaled_object(trigger("cpu", value="60")),
+            "spec.triggers.0.metricType",
+            "is missing: write Utilization (percent of what is requested) or AverageValue",
+        ),
+        (
+            scaled_object({**trigger("memory", value="1Gi"), "metricType": "Value"}),
+            "spec.triggers.0.metricType",
+            "Value is none that memory can have: write Utilization",
+        ),
+        (
             scaled_object(trigger(serverAddress="prometheus", query="a", threshold="1")),
             "",
             "spec.prometheus.serverAddress",
@@ -225,7 +249,8 @@ def test_fallback_stays_fixed_where_the_only_metric_left_is_unknown() -> None:
     ],
     ids=[
         "formula", "nothing left", "no triggers", "no query", "no quantity", "no text",
-        "cron without zone", "cron without count", "cpu without value", "no address",
+        "cron without zone", "cron without count", "cpu without value",
+        "cpu without type", "memory of another type", "no address",
     ],
 )  # fmt: skip
 def test_scaled_object_that_no_policy_can_stand_for_is_refused(
