@@ -107,7 +107,7 @@ def read(given: Mapping[str, Any]) -> Subject:
 
 def _manifest(file: str, name: str | None) -> Manifest:
     found = [each for each in manifests.read_all((file,)) if linting.is_policy(each.body)]
-    names = [(each.body.get("metadata") or {}).get("name") for each in found]
+    names = [each.name for each in found]
     chosen = [each for each, known in zip(found, names, strict=True) if name in {None, known}]
     if len(chosen) != 1:
         listed = ", ".join(map(str, names)) or "none"

@@ -90,8 +90,8 @@ def convert(body: Mapping[str, Any], *, mode: Mode, now: datetime) -> Conversion
 
 
 def _is_known(document: Mapping[str, Any]) -> bool:
-    group = str(document.get("apiVersion", "")).partition("/")[0]
-    return (document.get("kind"), group) in _KNOWN
+    kind, group = document.get("kind"), str(document.get("apiVersion", "")).partition("/")[0]
+    return isinstance(kind, str) and (kind, group) in _KNOWN
 
 
 def _scaled_object(body: Mapping[str, Any]) -> tuple[object, object] | None:
