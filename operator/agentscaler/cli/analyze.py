@@ -9,12 +9,12 @@ from typing import Any, Final
 
 import click
 
-from agentscaler.act import client, policies
+from agentscaler.act import client, login, policies
 from agentscaler.act.client import Api
 from agentscaler.analyze import bottlenecks, recommendations
 from agentscaler.analyze.bottlenecks import Diagnosis
 from agentscaler.api.policy import Policy, parse_policy
-from agentscaler.cli import authority, explain
+from agentscaler.cli import authority
 from agentscaler.clock import SystemClock
 from agentscaler.control import diagnosing, placing
 from agentscaler.errors import InvalidPolicyError
@@ -66,7 +66,7 @@ def command(name: str | None, namespace: str | None, **options: Any) -> None:
 
     Reads the policies and Prometheus, and changes nothing.
     """
-    namespace = namespace or explain.namespace_of(options["kubeconfig"])
+    namespace = namespace or login.namespace(options["kubeconfig"])
     found = asyncio.run(_analyze(namespace, name, options))
     if options["output"] == "json":
         click.echo(json.dumps([_in_json(each) for each in found], indent=2, ensure_ascii=False))
