@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,20 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
 
 
-def write(file: Path, server: str, *, cluster: Any = None, user: Any = None) -> Path:
+def write(
+    file: Path,
+    server: str,
+    *,
+    cluster: Any = None,
+    user: Any = None,
+    context: str = "it",
+    namespace: str | None = None,
+) -> Path:
+    inside = {"cluster": context, "user": "me", "namespace": namespace}
     content = {
-        "current-context": "it",
-        "contexts": [{"name": "it", "context": {"cluster": "it", "user": "me"}}],
-        "clusters": [{"name": "it", "cluster": {"server": server, **(cluster or {})}}],
+        "current-context": context,
+        "contexts": [{"name": context, "context": inside}],
+        "clusters": [{"name": context, "cluster": {"server": server, **(cluster or {})}}],
         "users": [{"name": "me", "user": user or {}}],
     }
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -96,12 +106,37 @@ async def test_file_that_is_missing_is_told(tmp_path: Path) -> None:
         await connect(tmp_path / "gone")
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", "current-context: x"])
+async def test_first_of_several_files_names_the_context_as_for_kubectl(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    write(one, "http://one", context="here", namespace="agents")
+    write(two, "http://two", context="there", namespace="others")
+    for files, server, namespace in (
+        ((tmp_path / "gone", one, two), "http://one", "agents"),
+        ((two, one), "http://two", "others"),
+    ):
+        monkeypatch.setenv("KUBECONFIG", os.pathsep.join(map(str, files)))
+        assert await server_of() == server
+        assert login.namespace() == namespace
+
+
+@pytest.mark.parametrize("text", ["{", "a: b: c", "contexts: [1]", "contexts: 5", "\xff"])
+def test_namespace_of_a_file_that_makes_no_sense_is_not_guessed(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "odd"
+    file.write_bytes(text.encode("latin-1"))
+    with pytest.raises(UsageError, match=f"no cluster by {file}: ") as refused:
+        login.namespace(file)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", "", "current-context: x", "contexts: [{}]"])
 async def test_file_that_makes_no_sense_is_told(tmp_path: Path, text: str) -> None:
     file = tmp_path / "odd"
     file.write_text(text)
-    with pytest.raises(UsageError, match="no cluster by"):
+    with pytest.raises(UsageError, match="no cluster by") as refused:
         await connect(file)
+    assert "\n" not in str(refused.value)
 
 
 async def test_pod_without_a_token_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,17 +9,16 @@ from typing import Any, Final
 
 import click
 
-from agentscaler.act import client, policies
+from agentscaler.act import client, login, policies
 from agentscaler.act.client import Api
 from agentscaler.analyze import bottlenecks, recommendations
 from agentscaler.analyze.bottlenecks import Diagnosis
 from agentscaler.api.policy import Policy, parse_policy
-from agentscaler.cli import explain
+from agentscaler.cli import authority
 from agentscaler.clock import SystemClock
 from agentscaler.control import diagnosing, placing
 from agentscaler.errors import InvalidPolicyError
 from agentscaler.observe import asks, profiles
-from agentscaler.observe.credentials import Credentials
 from agentscaler.observe.observer import Observer
 from agentscaler.observe.profiles import Profile
 from agentscaler.observe.prometheus import Caller, Prometheus
@@ -67,7 +66,7 @@ def command(name: str | None, namespace: str | None, **options: Any) -> None:
 
     Reads the policies and Prometheus, and changes nothing.
     """
-    namespace = namespace or explain.namespace_of(options["kubeconfig"])
+    namespace = namespace or login.namespace(options["kubeconfig"])
     found = asyncio.run(_analyze(namespace, name, options))
     if options["output"] == "json":
         click.echo(json.dumps([_in_json(each) for each in found], indent=2, ensure_ascii=False))
@@ -87,7 +86,7 @@ async def _analyze(namespace: str, name: str | None, options: Mapping[str, Any])
 async def _ask(
     api: Api, bodies: list[dict[str, Any]], namespace: str, options: Mapping[str, Any]
 ) -> list[Analysis]:
-    credentials = _credentials(options)
+    credentials = authority.credentials_of(options)
     settings = Settings(options["prometheus_url"], credentials, tenancy=TRUSTING)
     sources, prometheus = Sources(settings, _CLOCK), Prometheus(settings.address, _CLOCK)
     try:
@@ -132,14 +131,6 @@ async def _judge(
         recommended = recommendations.recommend(situation, told)
         analyses.append(Analysis(policy.namespace, policy.name, told, recommended))
     return sorted(analyses, key=lambda each: each.name)
-
-
-def _credentials(options: Mapping[str, Any]) -> Credentials:
-    authority: Path | None = options["prometheus_ca_file"]
-    return Credentials(
-        token_file=options["prometheus_bearer_token_file"],
-        authority=authority.read_text() if authority else "",
-    )
 
 
 def _asking_here(policy: Policy) -> Policy:

@@ -77,6 +77,8 @@ def command(
     really run, a fixed fleet, the thresholds and two other autoscalers. Nothing is applied.
     """
     conditions = [_condition(text) for text in fail_if]
+    if chart is not None and not chart.parent.is_dir():
+        raise UsageError(f"--chart {chart}: there is no folder {chart.parent}: create it")
     subject = history.read(given)
     rows = _run(subject)
     told = [_account(row, replica_hour_cost) for row in rows]
@@ -85,13 +87,20 @@ def command(
     else:
         _print(subject, told, rows)
     if chart is not None:
-        chart.write_text(picture(subject.backtest.past, rows, title=_title(subject)))
-        click.echo(f"picture in {chart}", err=True)
+        _write(chart, picture(subject.backtest.past, rows, title=_title(subject)))
     broken = [each for each in conditions if each.holds(told[0])]
     for each in broken:
         click.echo(f"--fail-if {each.text}: it is {told[0][each.name]:g}", err=True)
     if broken:
         sys.exit(_FAILED)
+
+
+def _write(chart: Path, drawn: str) -> None:
+    try:
+        chart.write_text(drawn)
+    except OSError as exc:
+        raise UsageError(f"--chart {chart}: cannot be written: {exc.strerror}") from exc
+    click.echo(f"picture in {chart}", err=True)
 
 
 def _run(subject: Subject) -> list[Row]:

@@ -4,13 +4,13 @@ import json
 import sys
 import textwrap
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import click
 import yaml
 
 from agentscaler.api.policy import Mode
-from agentscaler.api.problems import Problem, write_path
+from agentscaler.api.problems import Path, Problem, write_path
 from agentscaler.cli import manifests
 from agentscaler.cli.manifests import Manifest
 from agentscaler.clock import SystemClock
@@ -23,6 +23,17 @@ _LEFT_OUT: Final = 1
 _WIDTH: Final = 100
 
 
+class _Source(NamedTuple):
+    """An object of another autoscaler, and the document it stands in."""
+
+    manifest: Manifest
+    found: Found
+
+    def say(self, path: Path, sentence: str) -> str:
+        line = self.manifest.line_of((*self.found.path, *path))
+        return f"{self.manifest.source}:{line}: {self.found.title}: {sentence}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Converted:
     """A conversion and its source; fields of the source are told with their lines."""
@@ -32,11 +43,6 @@ class _Converted:
     result: Conversion
 
     @property
-    def title(self) -> str:
-        metadata = self.found.body["metadata"]
-        return f"{self.found.body['kind']} {metadata['name']}"
-
-    @property
     def is_whole(self) -> bool:
         return not any(note.lost for note in self.result.notes)
 
@@ -44,7 +50,7 @@ class _Converted:
         return self.manifest.line_of((*self.found.path, *note.path))
 
     def in_yaml(self) -> str:
-        head = [f"# Converted from {self.title} ({self.manifest.source}). What differs:"]
+        head = [f"# Converted from {self.found.title} ({self.manifest.source}). What differs:"]
         notes = [line for note in self.result.notes for line in _comment(note)]
         body = yaml.safe_dump(self.result.policy, sort_keys=False, allow_unicode=True, width=_WIDTH)
         return "\n".join([*head, *notes, body])
@@ -84,33 +90,66 @@ def command(sources: tuple[str, ...], output: str, mode: str, *, strict: bool) -
     """Turn HPAs, KEDA ScaledObjects and Knative Services into policies.
 
     FILE is a file, a folder, or - for standard input; objects of other kinds are skipped. Notes on
-    what differs stand above each policy. Exits with 2 when something cannot be converted.
+    what differs stand above each policy. What cannot be converted is named, and the exit code is 2
+    then; the rest is written all the same.
     """
-    converted = [
-        _convert(manifest, found, Mode(mode))
-        for manifest in manifests.read_all(sources)
-        for found in converting.find(manifest.body)
-    ]
-    if not converted:
+    found = _without_kept(
+        [
+            _Source(manifest, found)
+            for manifest in manifests.read_all(sources)
+            for found in converting.find(manifest.body)
+        ]
+    )
+    if not found:
         raise UsageError(
             "nothing to convert: no HorizontalPodAutoscaler, ScaledObject or Knative Service"
         )
-    if output == "json":
-        click.echo(json.dumps([each.in_json() for each in converted], indent=2, ensure_ascii=False))
-    else:
-        click.echo("---\n".join(each.in_yaml() for each in converted), nl=False)
+    results = [_convert(source, Mode(mode)) for source in found]
+    converted = [result for result in results if isinstance(result, _Converted)]
+    if converted:
+        _print(converted, output)
+    _tell_failures([result for result in results if isinstance(result, str)], len(found))
     if strict and not all(each.is_whole for each in converted):
         sys.exit(_LEFT_OUT)
 
 
-def _convert(manifest: Manifest, found: Found, mode: Mode) -> _Converted:
+def _without_kept(sources: list[_Source]) -> list[_Source]:
+    """Leave out the HPAs that KEDA made for ScaledObjects which are converted themselves."""
+    bodies = [source.found.body for source in sources]
+    left = []
+    for source in sources:
+        if keeper := converting.keeper_of(source.found.body, bodies):
+            said = source.say((), f"skipped: KEDA made it for ScaledObject {keeper}")
+            click.echo(said, err=True)
+        else:
+            left.append(source)
+    return left
+
+
+def _convert(source: _Source, mode: Mode) -> _Converted | str:
+    """Convert an object, or say why that cannot be done."""
     try:
-        result = converting.convert(found.body, mode=mode, now=SystemClock().now())
+        result = converting.convert(source.found.body, mode=mode, now=SystemClock().now())
     except UnconvertibleError as exc:
-        line = manifest.line_of((*found.path, *exc.path))
         problem = Problem(exc.path, exc.sentence) if exc.path else exc.sentence
-        raise UsageError(f"{manifest.source}:{line}: {problem}") from exc
-    return _Converted(manifest, found, result)
+        return source.say(exc.path, str(problem))
+    return _Converted(source.manifest, source.found, result)
+
+
+def _print(converted: list[_Converted], output: str) -> None:
+    if output == "json":
+        click.echo(json.dumps([each.in_json() for each in converted], indent=2, ensure_ascii=False))
+    else:
+        click.echo("---\n".join(each.in_yaml() for each in converted), nl=False)
+
+
+def _tell_failures(failures: list[str], of: int) -> None:
+    if len(failures) == 1:
+        raise UsageError(failures[0])
+    for failure in failures:
+        click.echo(failure, err=True)
+    if failures:
+        raise UsageError(f"{len(failures)} of {of} objects cannot be converted")
 
 
 def _comment(note: Note) -> list[str]:

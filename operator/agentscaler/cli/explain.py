@@ -2,13 +2,11 @@
 
 import asyncio
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 import click
-import yaml
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -49,7 +47,7 @@ def command(name: str, namespace: str | None, output: str, kubeconfig: Path | No
 
     Reads the policy alone: it needs the right to get it, and no access to the metrics.
     """
-    body = asyncio.run(_fetch(kubeconfig, namespace or namespace_of(kubeconfig), name))
+    body = asyncio.run(_fetch(kubeconfig, namespace or login.namespace(kubeconfig), name))
     told = account.of(body)
     if output == "json":
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
@@ -78,18 +76,6 @@ async def _fetch(kubeconfig: Path | None, namespace: str, name: str) -> dict[str
         return await policies.read_policy(api, namespace, name)
     finally:
         await api.close()
-
-
-def namespace_of(kubeconfig: Path | None) -> str:
-    """Give the namespace of the kubeconfig's present context."""
-    named = kubeconfig or os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
-    file = Path(named) if named else login.HOME_KUBECONFIG.expanduser()
-    if not file.is_file():
-        return "default"
-    config = yaml.safe_load(file.read_text()) or {}
-    contexts = {item["name"]: item["context"] for item in config.get("contexts") or []}
-    context = contexts.get(config.get("current-context"), {})
-    return str(context.get("namespace") or "default")
 
 
 def _heading(told: Account) -> Iterable[RenderableType]:

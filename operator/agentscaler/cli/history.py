@@ -14,12 +14,11 @@ from agentscaler.analyze import linting
 from agentscaler.api.misfits import without_nulls
 from agentscaler.api.policy import Policy, parse_policy
 from agentscaler.api.signals import SignalName
-from agentscaler.cli import manifests
+from agentscaler.cli import authority, manifests
 from agentscaler.cli.manifests import Manifest
 from agentscaler.clock import SystemClock
 from agentscaler.errors import UsageError
 from agentscaler.observe import pasts
-from agentscaler.observe.credentials import Credentials
 from agentscaler.observe.recorded import Recorder
 from agentscaler.observe.sources import Settings, Sources
 from agentscaler.observe.tenancy import TRUSTING
@@ -107,7 +106,7 @@ def read(given: Mapping[str, Any]) -> Subject:
 
 def _manifest(file: str, name: str | None) -> Manifest:
     found = [each for each in manifests.read_all((file,)) if linting.is_policy(each.body)]
-    names = [(each.body.get("metadata") or {}).get("name") for each in found]
+    names = [each.name for each in found]
     chosen = [each for each, known in zip(found, names, strict=True) if name in {None, known}]
     if len(chosen) != 1:
         listed = ", ".join(map(str, names)) or "none"
@@ -179,11 +178,7 @@ def _sources(policy: Policy, given: Mapping[str, Any]) -> tuple[Policy, Sources]
     address = given["prometheus_url"] or policy.spec.prometheus.server_address
     if address is None:
         raise UsageError("say where the past is: --prometheus-url, or --trace with a file")
-    authority: Path | None = given["prometheus_ca_file"]
-    credentials = Credentials(
-        token_file=given["prometheus_bearer_token_file"],
-        authority=authority.read_text() if authority else "",
-    )
+    credentials = authority.credentials_of(given)
     plain = policy.spec.model_copy(update={"prometheus": type(policy.spec.prometheus)()})
     asked = policy.model_copy(update={"spec": plain})
     return asked, Sources(Settings(address, credentials), _CLOCK)

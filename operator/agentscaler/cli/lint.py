@@ -38,7 +38,7 @@ class _Located:
         return {
             "file": self.manifest.source,
             "line": self.line,
-            "policy": self.manifest.body.get("metadata", {}).get("name"),
+            "policy": self.manifest.name,
             "severity": severity,
             "field": write_path(problem.path),
             "message": problem.sentence,

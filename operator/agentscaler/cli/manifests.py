@@ -1,7 +1,7 @@
 """Read manifests from files or standard input, and remember on which line each field stands."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +33,12 @@ class Manifest:
     body: Any
     node: yaml.Node
 
+    @property
+    def name(self) -> Any:
+        """Give the name of the object, None where its metadata have none."""
+        metadata = self.body.get("metadata")
+        return metadata.get("name") if isinstance(metadata, Mapping) else None
+
     def line_of(self, path: problems.Path) -> int:
         """Tell the line of a field, or of the nearest thing around it that is written."""
         node = self.node
@@ -49,10 +55,11 @@ def read_all(sources: tuple[str, ...]) -> Iterator[Manifest]:
     """Read files, all manifests under folders, and "-" for standard input."""
     for source in sources:
         if source == STDIN:
-            yield from _documents("stdin", sys.stdin.read())
+            # Bytes: as text it would be read in the terminal's encoding, whatever that is.
+            yield from _documents("stdin", _text("stdin", sys.stdin.buffer.read))
             continue
         for file in _files(Path(source)):
-            yield from _documents(str(file), _text(file))
+            yield from _documents(str(file), _text(str(file), file.read_bytes))
 
 
 def _files(path: Path) -> list[Path]:
@@ -64,12 +71,12 @@ def _files(path: Path) -> list[Path]:
     return found
 
 
-def _text(file: Path) -> str:
+def _text(source: str, read: Callable[[], bytes]) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return read().decode()
     except (OSError, UnicodeDecodeError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "not a text file"
-        raise UsageError(f"{file}: cannot be read: {reason}") from exc
+        reason = exc.strerror if isinstance(exc, OSError) else "not a text file in UTF-8"
+        raise UsageError(f"{source}: cannot be read: {reason}") from exc
 
 
 def _documents(source: str, text: str) -> Iterator[Manifest]:
@@ -80,8 +87,10 @@ def _documents(source: str, text: str) -> Iterator[Manifest]:
     except yaml.MarkedYAMLError as exc:
         line = f":{exc.problem_mark.line + 1}" if exc.problem_mark else ""
         raise UsageError(f"{source}{line}: not YAML: {exc.problem}") from exc
-    except yaml.YAMLError as exc:
-        raise UsageError(f"{source}: not YAML: {exc}") from exc
+    except (yaml.YAMLError, ValueError) as exc:
+        raise UsageError(f"{source}: not YAML: {' '.join(str(exc).split())}") from exc
+    except RecursionError as exc:
+        raise UsageError(f"{source}: not YAML: nested too deeply") from exc
 
 
 def _child(node: yaml.Node, part: str | int) -> tuple[int, yaml.Node] | None:

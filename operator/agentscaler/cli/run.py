@@ -10,9 +10,9 @@ from typing import Any, Final
 import click
 
 from agentscaler import conventions, main
+from agentscaler.cli import authority
 from agentscaler.control import sharding
 from agentscaler.handlers.admission import Desk
-from agentscaler.observe.credentials import Credentials
 from agentscaler.observe.sources import Settings as SourceSettings
 from agentscaler.observe.tenancy import Tenancy
 from agentscaler.report import logs
@@ -168,7 +168,7 @@ def _settings(options: dict[str, Any]) -> main.Settings:
     return main.Settings(
         source=SourceSettings(
             address=options["prometheus_url"],
-            credentials=_credentials(options),
+            credentials=authority.credentials_of(options),
             allowed=frozenset(options["allow_server"]),
             tenancy=Tenancy(
                 trusted=frozenset(options["trust_namespace"]),
@@ -196,11 +196,3 @@ def _desk(options: dict[str, Any]) -> Desk | None:
         return None
     host, port = place
     return Desk(host, port, certificate)
-
-
-def _credentials(options: dict[str, Any]) -> Credentials:
-    authority: Path | None = options["prometheus_ca_file"]
-    return Credentials(
-        token_file=options["prometheus_bearer_token_file"],
-        authority=authority.read_text() if authority else "",
-    )

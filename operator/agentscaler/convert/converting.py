@@ -1,13 +1,13 @@
 """Find the objects that a policy can stand for, and convert each."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from agentscaler.analyze import linting
 from agentscaler.api.policy import Mode
 from agentscaler.api.problems import Path, write_path
-from agentscaler.convert import hpa, keda, knative
+from agentscaler.convert import fields, hpa, keda, knative
 from agentscaler.convert.draft import Note
 from agentscaler.errors import UnconvertibleError
 
@@ -38,6 +38,11 @@ class Found(NamedTuple):
     path: Path
     body: Mapping[str, Any]
 
+    @property
+    def title(self) -> str:
+        """Name the object, also one that cannot be read."""
+        return f"{self.body['kind']} {fields.metadata_of(self.body).get('name', '?')}"
+
 
 class Conversion(NamedTuple):
     """A policy as a manifest, and how it differs from its source."""
@@ -55,6 +60,14 @@ def find(document: Any, path: Path = ()) -> Iterator[Found]:
             yield from find(item, (*path, "items", index))
     elif _is_known(document):
         yield Found(path, document)
+
+
+def keeper_of(body: Mapping[str, Any], among: Iterable[Mapping[str, Any]]) -> str:
+    """Name the ScaledObject among these that KEDA made an HPA for; "" where there is none."""
+    owner = hpa.owner_of(body)
+    if owner is None:
+        return ""
+    return next((str(owner[1]) for other in among if _scaled_object(other) == owner), "")
 
 
 def convert(body: Mapping[str, Any], *, mode: Mode, now: datetime) -> Conversion:
@@ -77,8 +90,15 @@ def convert(body: Mapping[str, Any], *, mode: Mode, now: datetime) -> Conversion
 
 
 def _is_known(document: Mapping[str, Any]) -> bool:
-    group = str(document.get("apiVersion", "")).partition("/")[0]
-    return (document.get("kind"), group) in _KNOWN
+    kind, group = document.get("kind"), str(document.get("apiVersion", "")).partition("/")[0]
+    return isinstance(kind, str) and (kind, group) in _KNOWN
+
+
+def _scaled_object(body: Mapping[str, Any]) -> tuple[object, object] | None:
+    """Give namespace and name of a ScaledObject."""
+    metadata = fields.metadata_of(body)
+    is_one = body["kind"] == keda.KIND
+    return (metadata.get("namespace"), metadata.get("name")) if is_one else None
 
 
 def _hold_to_the_rules(policy: dict[str, Any], now: datetime) -> None:

@@ -35,6 +35,12 @@ def read(model: type[M], body: Mapping[str, Any]) -> M:
         raise UnconvertibleError(first["loc"], f"{said[0].lower()}{said[1:]}") from exc
 
 
+def metadata_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give the metadata of a manifest that was not read yet; nothing where they make no sense."""
+    found = body.get("metadata")
+    return found if isinstance(found, Mapping) else {}
+
+
 def amount_at(text: str, path: Path) -> str:
     """Check a quantity that stands among texts, such as metadata of a trigger."""
     try:

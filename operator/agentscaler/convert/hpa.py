@@ -132,6 +132,15 @@ def convert(body: Mapping[str, Any]) -> Draft:
     return draft
 
 
+def owner_of(body: Mapping[str, Any]) -> tuple[object, object] | None:
+    """Give namespace and name of the ScaledObject that KEDA made an HPA for."""
+    metadata = fields.metadata_of(body)
+    labels = metadata.get("labels")
+    if body.get("kind") != KIND or not isinstance(labels, Mapping) or _OWNED_BY_KEDA not in labels:
+        return None
+    return metadata.get("namespace"), labels[_OWNED_BY_KEDA]
+
+
 def _add(draft: Draft, part: Resource | Measured, kind: str, path: Path) -> None:
     target = part.target
     if isinstance(part, Resource):

@@ -24,6 +24,10 @@ _BEHAVIORS: Final = {
     "currentReplicas": "Hold",
     "currentReplicasIfHigher": "AtLeast",
 }
+_SEVERAL: Final = (
+    "static becomes AtLeast, as there are several metrics: what the known ones need still counts, "
+    "and while one is unknown nothing is removed, even where KEDA would come down"
+)
 
 
 class HpaConfig(Model):
@@ -137,6 +141,11 @@ def _add_fallback(draft: Draft, fallback: Fallback | None) -> None:
     if name is None:
         draft.lose(path, f"{fallback.behavior} has no counterpart: the count is held")
         return
+    if name == "Static" and len(draft.metrics) > 1:
+        # KEDA puts the fallback in for the trigger that fails, and the largest wish wins; Static
+        # would be the count, whatever the metrics that are known need.
+        name = "AtLeast"
+        draft.note(path, _SEVERAL)
     written = {"afterFailures": fallback.failure_threshold, "behavior": name}
     draft.spec["fallback"] = written | ({} if name == "Hold" else {"replicas": fallback.replicas})
 

@@ -11,6 +11,7 @@ from agentscaler.convert.resources import Use
 from agentscaler.errors import UnconvertibleError
 
 _RESOURCES: Final = frozenset({"cpu", "memory"})
+_RESOURCE_TYPES: Final = frozenset({"Utilization", "AverageValue"})
 # Settings of a Prometheus trigger that go with the server, not with the query.
 _OF_THE_SERVER: Final = {
     "authModes": "put the credentials into a Secret named by prometheus.authSecretRef",
@@ -34,7 +35,7 @@ class Trigger(Model):
     type: str
     name: str = ""
     metadata: Mapping[str, str] = {}
-    metric_type: str = "AverageValue"
+    metric_type: str = ""
     authentication_ref: AuthenticationRef | None = None
 
 
@@ -129,7 +130,18 @@ def _use(trigger: Trigger, path: Path) -> Use:
     if "value" not in given:
         raise UnconvertibleError((*inside, "value"), f"is missing: {trigger.type} needs it")
     container = given.get("containerName")
-    if trigger.metric_type == "Utilization":
+    if _resource_type(trigger, path) == "Utilization":
         return Use(trigger.type, container, fields.whole_at(given["value"], (*inside, "value")))
     amount = fields.amount_at(given["value"], (*inside, "value"))
     return Use(trigger.type, container, amount=amount)
+
+
+def _resource_type(trigger: Trigger, path: Path) -> str:
+    """Give the type of a resource's target: in percent or an amount, which nothing else tells."""
+    # Before 2.18 KEDA had it among the metadata.
+    kind = trigger.metric_type or trigger.metadata.get("type", "")
+    if kind not in _RESOURCE_TYPES:
+        wrong = f"{kind} is none that {trigger.type} can have" if kind else "is missing"
+        choice = "write Utilization (percent of what is requested) or AverageValue"
+        raise UnconvertibleError((*path, "metricType"), f"{wrong}: {choice}")
+    return kind

@@ -73,12 +73,20 @@ def rivals_unknown(detail: str) -> Trouble:
     return Trouble(ConditionType.CONFLICT, Reason.RIVALS_UNKNOWN, message)
 
 
+# A field that was applied before and is missing now is removed; a Deployment then has one replica.
+_LATER: Final = "after this policy has set a count again: else that sets it to 1"
+_ONCE: Final = "the upgrade that does so sets the count to 1 until the next poll of this policy"
 _ARGO: Final = (
     "in the Application, list /spec/replicas under spec.ignoreDifferences[].jsonPointers and add "
-    "the sync option RespectIgnoreDifferences=true, or remove spec.replicas from the manifest"
+    "the sync option RespectIgnoreDifferences=true; remove spec.replicas from the manifest, if at "
+    "all, not before that is synced: else it would set the count to 1"
 )
-_FLUX: Final = "remove spec.replicas from the manifest or chart values that Flux applies"
-_HELM: Final = "remove spec.replicas from the chart's template; most charts do with a value"
+_OF_FLUX: Final = "remove spec.replicas from the manifest or chart values that Flux applies"
+_FLUX: Final = f"{_OF_FLUX}, {_LATER}"
+_HELM: Final = (
+    "remove spec.replicas from the chart's template (most charts do with a value), but note: "
+    f"{_ONCE}"
+)
 _APPLY: Final = (
     "remove spec.replicas from the manifest, first from its record: kubectl apply edit-last-applied"
 )
@@ -90,7 +98,7 @@ _OPERATOR: Final = (
 _CURES: Final = (
     ("agentscaler@", _OPERATOR),
     ("argocd", _ARGO),
-    ("helm-controller", _FLUX),
+    ("helm-controller", f"{_OF_FLUX}; {_ONCE}"),
     ("kustomize-controller", _FLUX),
     ("flux", _FLUX),
     ("helm", _HELM),
@@ -98,7 +106,7 @@ _CURES: Final = (
     ("kubectl-last-applied", f"{_APPLY} {{target}}"),
     ("kubectl-edit", _BY_HAND),
     ("kubectl-patch", _BY_HAND),
-    ("kubectl", f"remove spec.replicas from the manifest, or, {_BY_HAND}"),
+    ("kubectl", f"remove spec.replicas from the manifest, {_LATER}; or, {_BY_HAND}"),
     ("kube-controller-manager", "remove the HorizontalPodAutoscaler of this target"),
     ("keda", "remove the ScaledObject of this target"),
 )

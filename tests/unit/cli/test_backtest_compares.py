@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from agentscaler.cli import backtest
+from agentscaler.cli import backtest, history
 from agentscaler.errors import UsageError
 
 POLICY = """apiVersion: agentscaler.dev/v1alpha1
@@ -64,6 +64,25 @@ def test_chart_is_written(policy: Path, trace: Path, tmp_path: Path) -> None:
     chart = tmp_path / "chart.svg"
     assert run(policy, "--trace", trace, "--slots", 2, "--chart", chart).exit_code == 0
     assert chart.read_text().startswith("<svg")
+
+
+def test_chart_that_cannot_be_written_is_told_before_the_replay(
+    policy: Path, trace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "read", lambda _given: pytest.fail("it was begun"))
+    absent = tmp_path / "missing" / "dir"
+    asked = policy, "--trace", trace, "--slots", 2, "--chart"
+    assert refused(*asked, absent / "x.svg") == (
+        f"--chart {absent / 'x.svg'}: there is no folder {absent}: create it"
+    )
+    assert f"there is no folder {policy}" in refused(*asked, policy / "x.svg")
+
+
+def test_chart_that_is_not_written_after_all_is_told(
+    policy: Path, trace: Path, tmp_path: Path
+) -> None:
+    name = tmp_path / ("x" * 300)
+    assert "File name too long" in refused(policy, "--trace", trace, "--slots", 2, "--chart", name)
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,14 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
+from agentscaler.act import login
 from agentscaler.api.signals import SignalName
 from agentscaler.api.status import Outcome, PolicyStatus
-from agentscaler.cli import explain
+from agentscaler.cli import analyze, explain
 from agentscaler.decide import decision as decisions
 from agentscaler.decide.decision import Memory
 from agentscaler.decide.snapshot import Missing, Why
-from agentscaler.errors import NotFoundError
+from agentscaler.errors import NotFoundError, UsageError
 from agentscaler.report import account, composing, history, status
 from tests.fakes.apiserver import FakeApiServer
 from tests.unit.report.scenes import BUSY, FACTS, MINUTE, NOON, decided, outlook, policy, seen
@@ -188,11 +189,20 @@ async def test_command_says_when_there_is_no_such_policy(tmp_path: Path) -> None
 def test_namespace_is_the_one_of_the_context(tmp_path: Path, config: str, expected: str) -> None:
     file = tmp_path / "config"
     file.write_text(config)
-    assert explain.namespace_of(file) == expected
+    assert login.namespace(file) == expected
 
 
 def test_namespace_is_default_where_there_is_no_kubeconfig(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "absent"))
-    assert explain.namespace_of(None) == "default"
+    assert login.namespace(None) == "default"
+
+
+def test_kubeconfig_that_makes_no_sense_is_misuse(tmp_path: Path) -> None:
+    file = tmp_path / "config"
+    file.write_text("{")
+    for command in (explain.command, analyze.command):
+        line = ["research-agent", "--kubeconfig", str(file)]
+        asked = ["--prometheus-url", "http://127.0.0.1:1"] if command is analyze.command else []
+        assert isinstance(CliRunner().invoke(command, [*line, *asked]).exception, UsageError)

@@ -116,6 +116,8 @@ def test_folder_is_searched(tmp_path: Path) -> None:
         ("broken.yaml", b"a: [1,\nb: {", "broken.yaml:2: not YAML: "),
         ("control.yaml", b"a: \x01", "control.yaml: not YAML: "),
         ("cut.yaml", b"a: !!python/name:os.system x", "cut.yaml:1: not YAML: "),
+        ("number.yaml", b"a: !!int many", "number.yaml: not YAML: "),
+        ("deep.yaml", b"[" * 5000, "deep.yaml: not YAML: nested too deeply"),
     ],
 )
 def test_what_cannot_be_read_is_misuse(
@@ -126,6 +128,20 @@ def test_what_cannot_be_read_is_misuse(
     failure = run(str(tmp_path / name)).exception
     assert isinstance(failure, UsageError)
     assert said in str(failure)
+    assert "\n" not in str(failure)
+
+
+def test_standard_input_that_is_no_text_is_misuse() -> None:
+    failure = CliRunner().invoke(lint.command, ["-"], input=HEAD.encode("utf-16")).exception
+    assert isinstance(failure, UsageError)
+    assert str(failure) == "stdin: cannot be read: not a text file in UTF-8"
+
+
+@pytest.mark.parametrize("metadata", ["odd", "null", "[name]"])
+def test_finding_of_metadata_that_are_none_comes_as_json(metadata: str) -> None:
+    text = HEAD.replace("{name: research}\nspec", f"{metadata}\nspec")
+    told = json.loads(run("-", "--output", "json", stdin=text).stdout)
+    assert {(each["policy"], each["severity"]) for each in told} == {(None, "error")}
 
 
 def test_folder_without_manifests_is_misuse(tmp_path: Path) -> None:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from agentscaler import conventions, main
 from agentscaler.cli import group
 from agentscaler.main import Settings
-from agentscaler.observe.credentials import ANONYMOUS
+from agentscaler.observe.credentials import ANONYMOUS, Credentials
 from agentscaler.observe.tenancy import CONFINED, Tenancy
 
 URL = "http://prometheus.test:9090"
@@ -68,6 +69,8 @@ def test_options_become_settings(run: Run, tmp_path: Path) -> None:
     files = {name: tmp_path / name for name in ("token", "ca", "kubeconfig")}
     for name, file in files.items():
         file.write_text(name)
+    authority = Path(DEFAULT_CA_BUNDLE_PATH).read_text()
+    files["ca"].write_text(authority)
     settings = run(
         *REQUIRED,
         *("--prometheus-bearer-token-file", str(files["token"])),
@@ -80,7 +83,7 @@ def test_options_become_settings(run: Run, tmp_path: Path) -> None:
         *("--listen", "0.0.0.0:0", "--api-rate", "50"),
     )
     source = settings.source
-    assert (source.credentials.token_file, source.credentials.authority) == (files["token"], "ca")
+    assert source.credentials == Credentials(token_file=files["token"], authority=authority)
     assert source.allowed == {"http://one.test", "http://two.test"}
     assert source.tenancy == Tenancy(frozenset({"platform"}), frozenset({"rabbitmq"}))
     assert (settings.namespaces, settings.kubeconfig) == (("a", "b"), files["kubeconfig"])

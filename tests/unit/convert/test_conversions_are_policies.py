@@ -38,4 +38,5 @@ def test_list_is_searched_and_other_kinds_are_skipped() -> None:
     assert [found.path for found in converting.find(hpa)] == [()]
     assert list(converting.find(service)) == []
     assert list(converting.find({"apiVersion": "example.org/v1", "kind": "ScaledObject"})) == []
+    assert list(converting.find({"apiVersion": ["v1"], "kind": {"a": "Service"}})) == []
     assert list(converting.find(None)) == []

@@ -1,9 +1,12 @@
 """What a ScaledObject asks for, and what becomes of it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from agentscaler.api.policy import parse_spec
+from agentscaler.decide.engine import decide
 from agentscaler.errors import UnconvertibleError
 from tests.unit.convert.sources import (
     Document,
@@ -14,6 +17,7 @@ from tests.unit.convert.sources import (
     metric_of,
     notes_of,
 )
+from tests.unit.decide.worlds import OLD, UNKNOWN, seen
 
 SERVER = "http://prometheus.monitoring:9090"
 FULL = "keda-prometheus.yaml"
@@ -109,6 +113,20 @@ def test_cpu_and_memory_triggers_become_metrics() -> None:
     assert 'container="agent"' in memory["query"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "old", "target"),
+    [
+        ("cpu", {"type": "Utilization", "value": "60"}, {"utilization": "60%"}),
+        ("memory", {"type": "AverageValue", "value": "1Gi"}, {"perReplica": "1Gi"}),
+    ],
+)
+def test_resource_trigger_may_have_its_type_where_keda_had_it_before_2_18(
+    kind: str, old: dict[str, str], target: dict[str, str]
+) -> None:
+    result = convert(scaled_object(trigger(kind, **old)))
+    assert metric_of(result, kind)["target"] == target
+
+
 def test_fleet_that_only_its_own_pods_can_wake_keeps_one() -> None:
     for body in documents("keda-holds.yaml"):
         result = convert(body)
@@ -151,6 +169,23 @@ def test_fallback_is_kept_where_there_is_one_like_it(behavior: str, written: obj
     result = convert(scaled_object(TASKS, fallback={"replicas": 6, "behavior": behavior}))
     assert result.policy["spec"].get("fallback") == written
     assert ("spec.fallback.behavior" in lost_by(result)) is (written is None)
+
+
+def test_fallback_of_several_triggers_cuts_nothing_that_one_of_them_needs() -> None:
+    second = trigger(serverAddress=SERVER, query="sum(mails)", threshold="10")
+    result = convert(scaled_object(TASKS, second, fallback={"replicas": 6}))
+    written = {"afterFailures": 3, "behavior": "AtLeast", "replicas": 6}
+    assert result.policy["spec"]["fallback"] == written
+    assert "AtLeast" in notes_of(result)["spec.fallback.behavior"]
+    broken = seen(replicas=30, metrics={"trigger-0": 300.0, "trigger-1": UNKNOWN})
+    spec = parse_spec(result.policy["spec"])
+    assert decide(spec, broken, replace(OLD, failures=5)).replicas == 30
+
+
+def test_fallback_stays_fixed_where_the_only_metric_left_is_unknown() -> None:
+    result = convert(scaled_object(TASKS, trigger("kafka"), fallback={"replicas": 6}))
+    assert result.policy["spec"]["fallback"]["behavior"] == "Static"
+    assert "spec.fallback.behavior" not in notes_of(result)
 
 
 @pytest.mark.parametrize(
@@ -197,6 +232,16 @@ def test_fallback_is_kept_where_there_is_one_like_it(behavior: str, written: obj
         ),
         (scaled_object(trigger("cpu")), "spec.triggers.0.metadata.value", "cpu needs it"),
         (
+            scaled_object(trigger("cpu", value="60")),
+            "spec.triggers.0.metricType",
+            "is missing: write Utilization (percent of what is requested) or AverageValue",
+        ),
+        (
+            scaled_object({**trigger("memory", value="1Gi"), "metricType": "Value"}),
+            "spec.triggers.0.metricType",
+            "Value is none that memory can have: write Utilization",
+        ),
+        (
             scaled_object(trigger(serverAddress="prometheus", query="a", threshold="1")),
             "",
             "spec.prometheus.serverAddress",
@@ -204,7 +249,8 @@ def test_fallback_is_kept_where_there_is_one_like_it(behavior: str, written: obj
     ],
     ids=[
         "formula", "nothing left", "no triggers", "no query", "no quantity", "no text",
-        "cron without zone", "cron without count", "cpu without value", "no address",
+        "cron without zone", "cron without count", "cpu without value",
+        "cpu without type", "memory of another type", "no address",
     ],
 )  # fmt: skip
 def test_scaled_object_that_no_policy_can_stand_for_is_refused(

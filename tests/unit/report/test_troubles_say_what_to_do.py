@@ -80,3 +80,18 @@ def test_contest_names_the_writer_and_how_it_lets_go(manager: str, cure: str) ->
         f"{manager} set spec.replicas to 2 where 7 had been decided. To end this, "
     )
     assert cure in trouble.message
+
+
+@pytest.mark.parametrize(
+    ("manager", "caution"),
+    [
+        ("argocd-controller", "not before that is synced: else it would set the count to 1"),
+        ("kustomize-controller", "after this policy has set a count again: else that sets it to 1"),
+        ("kubectl", "after this policy has set a count again: else that sets it to 1"),
+        ("helm-controller", "sets the count to 1 until the next poll"),
+        ("helm", "sets the count to 1 until the next poll"),
+        ("kubectl-client-side-apply", "first from its record"),
+    ],
+)
+def test_contest_warns_of_the_fall_that_a_missing_line_brings(manager: str, caution: str) -> None:
+    assert caution in troubles.contested(manager, target=TARGET, found=2, decided=7).message
