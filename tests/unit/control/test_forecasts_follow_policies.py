@@ -13,6 +13,7 @@ import pytest
 from agentscaler.api.policy import Policy
 from agentscaler.control.forecasts import Forecasts
 from agentscaler.forecast.bank import Bank
+from agentscaler.forecast.cohort import Cohort
 from agentscaler.forecast.outlook import Outlook
 from agentscaler.forecast.rows import lookahead
 from agentscaler.observe.credentials import Credentials
@@ -138,6 +139,17 @@ def test_policy_that_wants_no_forecast_any_more_gives_its_row_back() -> None:
     forecasts.follow(policy("a", prediction={"mode": "Off", "season": "2h"}))
     forecasts.follow(observing("b"))
     assert rows(forecasts) == {"agents/b": row}
+
+
+def test_season_that_changes_over_and_over_leaves_nothing_behind() -> None:
+    """Each pass moves all cohorts on in time, and empty ones filled the loop."""
+    forecasts, touched = made(), list[Cohort]()
+    for number in range(100):
+        forecasts.follow(observing(season=f"{240_000 + number}ms"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Cohort, "advance", lambda cohort, _: touched.append(cohort))
+        forecasts.note(NOON, {"agents/research": 12.0})
+    assert [cohort.rhythm.season for cohort in touched] == [timedelta(milliseconds=240_099)]
 
 
 def test_switched_off_prediction_tells_nothing_at_once() -> None:
