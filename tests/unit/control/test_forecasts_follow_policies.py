@@ -101,6 +101,15 @@ def observing(name: str = "research", **prediction: Any) -> Policy:
     return policy(name, prediction={"mode": "Observe", "history": "1h", **prediction})
 
 
+def greedy(number: int) -> Policy:
+    """Give one of many policies of a namespace, each of which needs another history."""
+    return observing(f"p{number}", history=f"{number + 60}m")
+
+
+def elsewhere(namespace: str) -> Policy:
+    return observing(history="2d").model_copy(update={"namespace": namespace})
+
+
 @asynccontextmanager
 async def filling(forecasts: Forecasts) -> AsyncIterator[None]:
     task = asyncio.create_task(forecasts.fill())
@@ -248,6 +257,41 @@ async def test_policies_of_one_shape_are_asked_together_and_others_apart() -> No
     assert [len(keys) for keys, _, _ in past.asked] == [200, 50, 1]
     # Eight seasons are enough, and no bucket is shorter than a poll.
     assert past.asked[0][1:] == (16 * MINUTE, timedelta(seconds=15))
+
+
+async def test_policies_that_need_the_same_history_are_asked_together_whatever_their_quantile() -> (
+    None
+):
+    past = Past()
+    forecasts = made(past)
+    for number in range(1, 10):
+        forecasts.follow(observing(f"p{number}", quantile=f"{number}0%"))
+    forecasts.follow(observing("long", history="8d", season="1h"))
+    forecasts.follow(observing("longer", history="9d", season="1h"))
+    async with filling(forecasts):
+        await until(lambda: len(past.asked) == 2)
+        await until(lambda: not forecasts._without_history)
+    assert [len(keys) for keys, _, _ in past.asked] == [9, 2]
+
+
+async def test_namespace_that_wants_many_histories_keeps_no_other_waiting() -> None:
+    past = Past()
+    forecasts = made(past)
+    forecasts.follow(*(greedy(number) for number in range(10)))
+    forecasts.follow(elsewhere("calm"))
+    async with filling(forecasts):
+        await until(lambda: len(past.asked) == 11)
+    assert ["calm/research"] in [keys for keys, _, _ in past.asked[:2]]
+
+
+async def test_policy_that_comes_while_many_histories_are_read_is_next() -> None:
+    past = Past()
+    forecasts = made(past)
+    forecasts.follow(*(greedy(number) for number in range(10)))
+    past.meanwhile = lambda: forecasts.follow(elsewhere("late"))
+    async with filling(forecasts):
+        await until(lambda: len(past.asked) == 11)
+    assert past.asked[1][0] == ["late/research"]
 
 
 async def test_history_that_cannot_be_had_is_tried_five_times() -> None:
