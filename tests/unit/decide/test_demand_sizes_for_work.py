@@ -214,7 +214,7 @@ def test_latency_of_just_the_target_is_not_slow() -> None:
     [{"queue_depth": 100.0}, {"active_requests": 100.0}],
     ids=["waiting", "in service"],
 )
-def test_least_work_needs_a_replica_however_much_one_takes(work: dict[str, float]) -> None:
+def test_least_work_needs_a_replica_however_much_one_takes(work: dict[str, Any]) -> None:
     spec = policy(minReplicas=0, signals={"capacity": {"perReplica": "1G"}})
     assert decide(spec, seen(replicas=0, **work), OLD).replicas == 1
 
