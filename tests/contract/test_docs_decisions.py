@@ -7,6 +7,7 @@ carried out, so that the next look follows from it.
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,7 +50,8 @@ def worked(page: str) -> Iterator[Answer]:
                 memory = Memory()
             case "seen":
                 decision = decide(policy, snapshot(yaml.safe_load(text)), memory)
-                memory, told = carried_out(decision), tell(decision)
+                # Between two looks of the page are others, of which there is nothing to tell.
+                memory, told = replace(carried_out(decision), last=None), tell(decision)
             case _:
                 yield Answer(told, text)
 

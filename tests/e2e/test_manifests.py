@@ -78,6 +78,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "must be at least 1s",
     ),
     "interval-empty": ({"pollingInterval": ""}, "spec.pollingInterval", "like 30s, 15m"),
+    "season-below-a-minute": (
+        {"prediction": {"season": "59s"}},
+        "spec.prediction.season",
+        "must be at least 1m",
+    ),
     "deadline-zero": ({"startupDeadline": "0s"}, "spec.startupDeadline", "longer than 0s"),
     "field-misspelt": ({"minReplica": 2}, "spec.minReplica", "unknown field"),
     "field-misspelt-deep": (

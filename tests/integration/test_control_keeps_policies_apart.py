@@ -194,6 +194,22 @@ async def test_paused_policy_is_told_and_does_nothing(leader: Leader) -> None:
     assert (leader.new_writes(before), leader.metrics.requests) == ([], [])
 
 
+async def test_policy_that_was_paused_removes_nothing_in_a_lull(leader: Leader) -> None:
+    """What was needed before the pause is outdated: what is needed now has to show for a window."""
+    leader.agent(replicas=20, active=70)
+    leader.policy(maxReplicas=40, demand={})
+    await leader.run_pass()
+    await leader.run_pass()
+    count = leader.replicas()
+    leader.policy(maxReplicas=40, demand={}, mode="Paused")
+    await leader.run_pass()
+    leader.policy(maxReplicas=40, demand={})
+    leader.load(active=2)
+    for seconds in (600, 15, 15):
+        await leader.run_pass(after=seconds)
+        assert leader.replicas() == count >= 20
+
+
 async def test_two_policies_on_a_target_have_one_owner_until_it_goes(leader: Leader) -> None:
     leader.agent(queue=20)
     leader.policy("first", scaleTargetRef={"name": "agent"}, maxReplicas=3)

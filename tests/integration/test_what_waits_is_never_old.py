@@ -89,7 +89,7 @@ async def test_growth_overtakes_lists_of_pods(leader: Leader) -> None:
     for name in shrinking:
         leader.load(name)
     leader.load("busy", queue=20)
-    leader.clock.date = leader.clock.date.replace(minute=5)
+    leader.clock.date = leader.clock.date.replace(minute=1)
     leader.server.faults.append(Fault(*LIST_PODS, times=-1, delay_seconds=0.3))
     await take(leader, *shrinking)
     await until(lambda: leader.server.count(*LIST_PODS))

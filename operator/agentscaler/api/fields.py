@@ -86,6 +86,12 @@ _NOT_NOTHING: Final = Rule(matches("[1-9]"), "must be longer than 0s")
 _A_SECOND: Final = Rule(
     matches("[1-9][0-9]*([dhs]|m($|[0-9]))|[1-9][0-9]{3,}ms"), "must be at least 1s"
 )
+_A_MINUTE: Final = Rule(
+    matches(
+        "[1-9][0-9]*([dh]|m($|[0-9]))|([6-9][0-9]|[1-9][0-9]{2,})s|([6-9][0-9]{4}|[1-9][0-9]{5,})ms"
+    ),
+    "must be at least 1m",
+)
 _LOOKAHEAD: Final = Rule(
     f"self == 'Auto' || {matches('[1-9]')} && {matches(quantities.DURATION_PATTERN)}",
     "write Auto, or a time longer than 0s like 30s, 15m or 1h30m",
@@ -108,6 +114,12 @@ def _at_least_a_second(span: timedelta) -> timedelta:
     return span
 
 
+def _at_least_a_minute(span: timedelta) -> timedelta:
+    if span < timedelta(minutes=1):
+        raise ValueError(_A_MINUTE.sentence)
+    return span
+
+
 _TimeSpan = Annotated[
     timedelta, BeforeValidator(_duration), PlainSerializer(quantities.format_duration)
 ]
@@ -123,6 +135,9 @@ Interval = Annotated[
     _TimeSpan, AfterValidator(_at_least_a_second), _time_span(_DURATION, _A_SECOND)
 ]
 """A time span of at least "1s"."""
+
+Season = Annotated[_TimeSpan, AfterValidator(_at_least_a_minute), _time_span(_DURATION, _A_MINUTE)]
+"""A time span of at least "1m"."""
 
 
 def _lookahead(value: object) -> object:

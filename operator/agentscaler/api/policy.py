@@ -20,6 +20,7 @@ from agentscaler.api.fields import (
     PositiveDuration,
     Quantile,
     Replicas,
+    Season,
 )
 from agentscaler.api.limits import Limits
 from agentscaler.api.problems import Problem
@@ -139,9 +140,10 @@ class Prediction(Model):
     history: PositiveDuration = Field(
         timedelta(days=8), description="How much past load is read back when the operator starts."
     )
-    season: PositiveDuration = Field(
+    season: Season = Field(
         timedelta(days=1),
-        description="Period after which the load repeats. For agents started by an hourly job: 1h.",
+        description="Period after which the load repeats, at least 1m. For agents started by an "
+        "hourly job: 1h.",
     )
 
 

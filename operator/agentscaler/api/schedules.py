@@ -1,6 +1,7 @@
 """Bounds for a time: recurring hours, and an override that ends by itself."""
 
-from datetime import datetime
+from calendar import monthrange
+from datetime import date, datetime
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -13,13 +14,36 @@ from agentscaler.api.rules import Form, Rule, rules
 _SOME_DAY: Final = datetime(2024, 1, 1)  # noqa: DTZ001  cron expressions speak of local time
 
 
+_COMMON, _LEAP = 2023, 2024
+# A month is of one of 28 kinds, by its length and the weekday of its first day: all days there are.
+_KINDS: Final = {
+    monthrange(year, month): (year, month) for year in range(2000, 2028) for month in range(1, 13)
+}
+_DAYS: Final = tuple(
+    (length, date(*month, day))
+    for (_, length), month in _KINDS.items()
+    for day in range(1, length + 1)
+)
+
+
 def _cron(text: str) -> str:
     try:
-        CronSim(text, _SOME_DAY)
+        times = CronSim(text, _SOME_DAY)
     except CronSimError as exc:
         said = str(exc).lower()
         raise ValueError(f"{said}: {_FIVE_FIELDS.sentence}") from exc
+    if not _comes(times):
+        raise ValueError(
+            f"{text!r} never comes: write days of the month and of the week that fall together, "
+            "or leave one of them open with '*'"
+        )
     return text
+
+
+def _comes(times: CronSim) -> bool:
+    """Tell whether any day is meant: half a millisecond, where a walk over the years takes 50."""
+    lengths = {monthrange(year, month)[1] for year in (_COMMON, _LEAP) for month in times.months}
+    return any(length in lengths and times.match_day(day) for length, day in _DAYS)
 
 
 def _time_zone(text: str) -> str:

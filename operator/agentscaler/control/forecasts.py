@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -46,6 +47,13 @@ class _Row(NamedTuple):
             spec.scale_target_ref,
             spec.signals,
         )
+
+
+class _Stretch(NamedTuple):
+    """The part of the past that is read for a policy, and how finely."""
+
+    span: timedelta
+    step: timedelta
 
 
 class Forecasts:
@@ -134,21 +142,35 @@ class Forecasts:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            batches = list(_batches(self._without_history.values()))
-            for batch in batches:
-                try:
-                    await self._fill(batch)
-                except Exception as exc:  # noqa: BLE001 - later batches must not go without theirs
-                    _LOG.error("histories not worked in", exc_info=exc)
-                    self._count_tries(batch, {})
+            await self._ask_for_each()
             if self._without_history:
                 await self._clock.sleep(_PAUSE_SECONDS)
                 self._wanted.set()
 
+    async def _ask_for_each(self) -> None:
+        """Read the history of each policy once, also of those that come meanwhile.
+
+        A namespace has its turn after those that had fewer: another history for each policy, and a
+        slow query in it, would keep all others waiting for hours.
+        """
+        asked, turns = set[str](), Counter[str]()
+        while waiting := [one for key, one in self._without_history.items() if key not in asked]:
+            batch = _next_batch(waiting, turns)
+            asked.update(policy.key for policy in batch)
+            turns.update({policy.namespace for policy in batch})
+            try:
+                await self._fill(batch)
+            except Exception as exc:  # noqa: BLE001 - later batches must not go without theirs
+                _LOG.error("histories not worked in", exc_info=exc)
+                self._count_tries(batch, {})
+
     async def _fill(self, batch: list[Policy]) -> None:
-        now, shape = self._clock.now(), rows.shape_of(batch[0].spec)
+        now = self._clock.now()
         asked_for = {policy.key: self._rows.get(policy.key) for policy in batch}
-        found = await self._fetch(batch, now, shape)
+        stretch = _stretch_of(batch[0])
+        found = await self._recorder.fetch_history(
+            batch, now=now, span=stretch.span, step=stretch.step, secrets=self._secrets()
+        )
         self._count_tries(batch, found)
         # A policy that went, or wants another shape since, has no use for this history.
         handles = {
@@ -158,17 +180,6 @@ class Forecasts:
         }
         if handles:
             await self._work_in(handles, found, now)
-
-    async def _fetch(
-        self, batch: list[Policy], now: datetime, shape: Shape
-    ) -> Mapping[str, Series]:
-        return await self._recorder.fetch_history(
-            batch,
-            now=now,
-            span=min(shape.history, _MOST_SEASONS * shape.season),
-            step=Rhythm.of(shape.season, shape.polling).bucket,
-            secrets=self._secrets(),
-        )
 
     def _count_tries(self, batch: list[Policy], found: Mapping[str, Series]) -> None:
         for policy in batch:
@@ -203,11 +214,28 @@ class Forecasts:
             self._waiting.clear()
 
 
+def _next_batch(waiting: Iterable[Policy], turns: Mapping[str, int]) -> list[Policy]:
+    """Give the policies to be asked for next: of a namespace that had the fewest turns."""
+    batches = _batches(waiting)
+    return min(batches, key=lambda batch: min(turns[policy.namespace] for policy in batch))
+
+
 def _batches(policies: Iterable[Policy]) -> Iterator[list[Policy]]:
     """Give policies that want the same stretch of time, some at a time."""
-    alike: defaultdict[Shape, list[Policy]] = defaultdict(list)
+    alike: defaultdict[_Stretch, list[Policy]] = defaultdict(list)
     for policy in policies:
-        alike[rows.shape_of(policy.spec)].append(policy)
+        alike[_stretch_of(policy)].append(policy)
     for group in alike.values():
         for first in range(0, len(group), _AT_ONCE):
             yield group[first : first + _AT_ONCE]
+
+
+def _stretch_of(policy: Policy) -> _Stretch:
+    prediction = policy.spec.prediction
+    return _stretch(prediction.season, prediction.history, policy.spec.polling_interval)
+
+
+@lru_cache(maxsize=1024)  # before each batch, all that wait are looked at
+def _stretch(season: timedelta, history: timedelta, polling: timedelta) -> _Stretch:
+    span = min(history, _MOST_SEASONS * season)
+    return _Stretch(span, Rhythm.of(season, polling).bucket)

@@ -69,7 +69,8 @@ class Level:
 class Memory:
     """What a policy carries from one decision to the next.
 
-    `since` is the first decision after a start (None before it): nothing is removed in that pass.
+    `since` is the first decision after a start or a gap (None before it): nothing is removed in
+    that pass. `last` is the last decision, None where nobody cares for gaps (see `gaps`).
     `last_up` and `last_down` are the last scalings that were carried out; they survive restarts.
     `failures` counts the decisions in a row that lacked a reading.
     `slots_per_replica` is the last capacity seen of one replica, for when no replica can tell,
@@ -80,6 +81,7 @@ class Memory:
     """
 
     since: datetime | None = None
+    last: datetime | None = None
     last_up: datetime | None = None
     last_down: datetime | None = None
     advices: tuple[Advice, ...] = ()

@@ -20,7 +20,7 @@ def size(wanted: int, policy: PolicySpec, seen: Snapshot, memory: Memory) -> Ste
         return None
     each = work.slots_per_replica(policy, seen, memory)
     if isinstance(each, Missing):
-        first = int(sum(_known_work(seen)) > 0)  # from zero, one replica has to show its slots
+        first = work.fewest_for(sum(_known_work(seen)))  # from zero, one has to show its slots
         return Step("demand", wanted, max(wanted, first), "CapacityUnknown", f"held: {each}")
     step = _proposal(wanted, policy, demand, seen, memory, each)
     slow = _slow_model(policy, demand, seen)
@@ -41,12 +41,13 @@ def _proposal(
     wanted: int, policy: PolicySpec, demand: Demand, seen: Snapshot, memory: Memory, each: float
 ) -> Step:
     """Propose for the level of what is in service, and for all that waits: that is no noise."""
-    _, queued = _known_work(seen)
+    active, queued = _known_work(seen)
     level, service = smoothing.present(seen, memory), work.service_seconds(seen)
     load = level + queued * _urgency(demand, service)
     slots = slots_for(demand, load, service, reserve.present(seen, memory))
     room = spares.room(policy, demand, seen, memory) if slots else 0.0
-    needed = spares.beyond(demand, work.replicas_for(slots + room, each))
+    fewest = work.fewest_for(active + queued)
+    needed = spares.beyond(demand, max(fewest, work.replicas_for(slots + room, each)))
     waiting = _say(seen, SignalName.QUEUE_DEPTH)
     least = "" if _is_known(seen) else "at least "
     said = f"{_busy(seen, level)} and {waiting} waiting need {least}{slots:.1f} slots"

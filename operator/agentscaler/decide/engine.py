@@ -12,6 +12,7 @@ from agentscaler.decide import (
     demand,
     draining,
     explanation,
+    gaps,
     pacing,
     phantoms,
     proposals,
@@ -56,6 +57,7 @@ LIMITS: Final[tuple[Stage, ...]] = (
 def decide(policy: PolicySpec, seen: Snapshot, memory: Memory) -> Decision:
     """Fold the stages: first what the load needs, then how far the count may follow it."""
     current = seen.replicas.current
+    memory = gaps.bridged(policy, seen, memory)
     still = phantoms.still(policy, seen, memory)
     seen = phantoms.without(seen, still)
     limits = _limits(policy, seen, memory, still)
@@ -93,6 +95,7 @@ def _remember(policy: PolicySpec, seen: Snapshot, memory: Memory, advice: int) -
     return replace(
         memory,
         since=memory.since or seen.now,
+        last=seen.now,
         advices=pacing.advised(policy, seen, memory, advice),
         failures=memory.failures + 1 if failed else 0,
         slots_per_replica=work.learned_slots(policy, seen, memory),

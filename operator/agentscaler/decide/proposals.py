@@ -27,6 +27,10 @@ def propose(wanted: int, policy: PolicySpec, seen: Snapshot, _memory: Memory) ->
 
 
 def _replicas_for(metric: CustomMetric, reading: float, replicas: Replicas) -> int:
+    return max(work.fewest_for(reading), _rounded(metric, reading, replicas))
+
+
+def _rounded(metric: CustomMetric, reading: float, replicas: Replicas) -> int:
     target = metric.target
     if target.per_replica is not None:
         return work.replicas_for(reading, target.per_replica)

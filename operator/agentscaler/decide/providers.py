@@ -125,7 +125,8 @@ def _busy(policy: PolicySpec, seen: Snapshot, memory: Memory) -> int:
     each = work.slots_per_replica(policy, seen, memory)
     if isinstance(active, Missing) or isinstance(each, Missing):
         return seen.replicas.current
-    return min(seen.replicas.current, work.replicas_for(active, each))
+    needed = max(work.fewest_for(active), work.replicas_for(active, each))
+    return min(seen.replicas.current, needed)
 
 
 def _is_within(span: timedelta, since: datetime | None, now: datetime) -> bool:

@@ -6,7 +6,7 @@ from agentscaler.api.strategies import Threshold
 from agentscaler.decide import proposals, work
 from agentscaler.decide.decision import Memory, Step
 from agentscaler.decide.snapshot import Missing, Snapshot
-from agentscaler.quantities import format_percent
+from agentscaler.quantities import format_percent, format_time
 
 
 def unknown(policy: PolicySpec, seen: Snapshot, memory: Memory) -> list[tuple[str, Missing]]:
@@ -81,7 +81,7 @@ def _doubts(policy: PolicySpec, seen: Snapshot, memory: Memory) -> list[tuple[st
     if seen.partial:
         doubts.append(("MetricsPartial", f"the metrics are incomplete ({seen.partial})"))
     if memory.since is None:
-        doubts.append(("FirstPass", "this is the first look after a start"))
+        doubts.append(("FirstPass", f"this is the first look {_say_begin(memory)}"))
     if seen.replicas.rolling_out:
         doubts.append(("RollingOut", "a rollout is under way"))
     return doubts
@@ -90,6 +90,10 @@ def _doubts(policy: PolicySpec, seen: Snapshot, memory: Memory) -> list[tuple[st
 def _say_missing(missing: list[tuple[str, Missing]]) -> str:
     names = ", ".join(name for name, _ in missing)
     return f"{names} {'is' if len(missing) == 1 else 'are'}"
+
+
+def _say_begin(memory: Memory) -> str:
+    return "after a start" if memory.last is None else f"since {format_time(memory.last)}"
 
 
 def _is_closed(gate: Gate, reading: float) -> bool:

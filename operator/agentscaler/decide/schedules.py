@@ -1,7 +1,8 @@
 """Recurring hours: which schedules are in force at a moment, in their own time zones."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
@@ -9,6 +10,7 @@ from cronsim import CronSim
 from agentscaler.api.schedules import Schedule
 
 MINUTE = timedelta(minutes=1)
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def in_force(schedules: tuple[Schedule, ...], now: datetime) -> tuple[Schedule, ...]:
@@ -29,5 +31,5 @@ def _is_on(start: str, end: str, timezone: str, minute: datetime) -> bool:
 
 
 def _last(expression: str, local: datetime) -> datetime:
-    """Give the last time the expression matched, this minute included."""
-    return next(CronSim(expression, local + MINUTE, reverse=True))
+    """Give the last time the expression matched, this minute included; long ago if it never did."""
+    return next(CronSim(expression, local + MINUTE, reverse=True), _NEVER)

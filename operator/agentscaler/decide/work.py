@@ -103,6 +103,15 @@ def replicas_for(amount: float, each: float) -> int:
     return ceil(round(min(amount / each, MAX_REPLICAS), 6))
 
 
+def fewest_for(amount: float) -> int:
+    """Give the replicas that work of any size needs at least.
+
+    Only for what was read: `replicas_for` rounds the rest of a level that fades to none, but also
+    100 bytes of the 10^9 that one replica takes.
+    """
+    return int(amount > 0)
+
+
 def utilization(active: float, slots: float) -> float:
     """Give the busy share of the slots; without slots 1 if there is any demand, else 0."""
     if slots <= 0:

@@ -7,6 +7,7 @@ has an unknown load. The bank reads no clock; time moves when it is told of it.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Final
 
 import numpy as np
@@ -28,8 +29,9 @@ class Bank:
     """All rows, in cohorts of the same method and rhythm."""
 
     def __init__(self) -> None:
-        self._cohorts: list[Cohort] = []
-        self._free: list[list[int]] = []
+        self._cohorts: dict[int, Cohort] = {}
+        self._free: dict[int, list[int]] = {}
+        self._numbers = count()
         # Where each row lives: the number of its cohort, and its slot there.
         self._cohort_of = np.empty(0, np.int64)
         self._slot_of = np.empty(0, np.int64)
@@ -69,11 +71,18 @@ class Bank:
             self._widen(number, more)
 
     def remove(self, row: int) -> None:
-        """Close a row; its handle may be given out again."""
+        """Close a row; its handle may be given out again.
+
+        A cohort goes with its last row: empty ones would be moved on in time for ever.
+        """
         number, slot = int(self._cohort_of[row]), int(self._slot_of[row])
-        self._cohorts[number].begin(slot, 0.5)
-        self._free[number].append(slot)
+        cohort, free = self._cohorts[number], self._free[number]
         self._cohort_of[row] = _NOWHERE
+        free.append(slot)
+        if len(free) == len(cohort):
+            del self._cohorts[number], self._free[number]
+        else:
+            cohort.begin(slot, 0.5)
 
     def observe(self, now: datetime, rows: Sequence[int] | Ints, loads: ArrayLike) -> None:
         """Take the loads of rows, in slots, as seen at `now`, and close the buckets before.
@@ -84,7 +93,7 @@ class Bank:
         places = np.asarray(rows, np.int64)
         samples = np.asarray(loads, np.float64)
         homes = self._cohort_of[places]
-        for number, cohort in enumerate(self._cohorts):
+        for number, cohort in self._cohorts.items():
             bucket = cohort.rhythm.number(now)
             cohort.advance(bucket)
             mine = homes == number
@@ -103,7 +112,7 @@ class Bank:
         moments = np.asarray(times, np.float64)
         samples = np.asarray(loads, np.float64).reshape(len(places), len(moments))
         homes = self._cohort_of[places]
-        for number, cohort in enumerate(self._cohorts):
+        for number, cohort in self._cohorts.items():
             mine = homes == number
             cohort.advance(cohort.rhythm.number(now))
             cohort.backfill(self._slot_of[places[mine]], moments, samples[mine])
@@ -112,7 +121,7 @@ class Bank:
         self, row: int, now: datetime, lookahead: timedelta, over: timedelta = ZERO
     ) -> Outlook:
         """Tell the load at `now + lookahead`, or the highest within `over` from there."""
-        cohort = self._cohorts[self._cohort_of[row]]
+        cohort = self._cohorts[int(self._cohort_of[row])]
         view = cohort.view(int(self._slot_of[row]), now + lookahead, over)
         return Outlook(
             method=cohort.method.value,
@@ -124,12 +133,12 @@ class Bank:
         )
 
     def _cohort(self, method: Method, rhythm: Rhythm) -> int:
-        for number, cohort in enumerate(self._cohorts):
+        for number, cohort in self._cohorts.items():
             if (cohort.method, cohort.rhythm) == (method, rhythm):
                 return number
-        self._cohorts.append(Cohort(method, rhythm, np.empty(0)))
-        self._free.append([])
-        return len(self._cohorts) - 1
+        number = next(self._numbers)
+        self._cohorts[number], self._free[number] = Cohort(method, rhythm, np.empty(0)), []
+        return number
 
     def _widen(self, number: int, more: int) -> None:
         cohort = self._cohorts[number]

@@ -133,7 +133,8 @@ class Pilot:
             lead=self._lead_time.value(),
             providers=refused,
         )
-        decision = engine.decide(self._spec, seen, self._memory)
+        # However seldom it is called, nothing happens that it is not told of: there are no gaps.
+        decision = engine.decide(self._spec, seen, replace(self._memory, last=None))
         self._memory, self._pending = decision.memory, decision
         return decision
 

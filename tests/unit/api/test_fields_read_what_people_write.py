@@ -1,5 +1,6 @@
 """Durations, percentages, quantities and steps: as written, as held, as written back."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from agentscaler.api import fields
 from agentscaler.api.fields import Step
 from agentscaler.api.policy import parse_spec
+from agentscaler.api.rules import VALIDATIONS
 
 READ: list[tuple[Any, Any, Any]] = [
     (fields.Duration, "0s", timedelta(0)),
@@ -39,6 +41,27 @@ def test_field_holds_what_was_written(kind: Any, written: Any, held: Any) -> Non
     assert TypeAdapter(kind).validate_python(written) == held
 
 
+@pytest.mark.parametrize(
+    ("written", "is_read"),
+    [
+        ("60000ms", True), ("59999ms", False), ("100000ms", True), ("9999ms", False),
+        ("60s", True), ("59s", False), ("100s", True), ("0059s", False), ("0060s", True),
+        ("1m", True), ("0m59s", False), ("0m60s", True), ("00m", False), ("1m30s", True),
+        ("10m", True), ("1h", True), ("0h", False), ("24h", True), ("1d", True), ("0d", False),
+    ],
+)  # fmt: skip
+def test_season_is_judged_alike_by_its_rule_and_its_model(written: str, is_read: bool) -> None:
+    """The rule sees a text, the model a time span."""
+    schema = TypeAdapter(fields.Season).json_schema()
+    pattern = schema[VALIDATIONS][1]["rule"].removeprefix("self.matches(r'").removesuffix("')")
+    assert bool(re.search(pattern, written)) is is_read
+    if is_read:
+        TypeAdapter(fields.Season).validate_python(written)
+    else:
+        with pytest.raises(ValidationError, match="at least 1m"):
+            TypeAdapter(fields.Season).validate_python(written)
+
+
 REFUSED: list[tuple[Any, Any, str]] = [
     (fields.Duration, "soon", "write it like 30s, 15m"),
     (fields.Duration, "", "write it like 30s, 15m"),
@@ -46,6 +69,7 @@ REFUSED: list[tuple[Any, Any, str]] = [
     (fields.Duration, ["1s"], "valid timedelta"),
     (fields.PositiveDuration, "0s", "must be longer than 0s"),
     (fields.Interval, "999ms", "must be at least 1s"),
+    (fields.Season, "59999ms", "must be at least 1m"),
     (fields.LookAhead, "0s", "write Auto, or a time longer than 0s"),
     (fields.LookAhead, "auto", "write it like 30s, 15m"),
     (fields.Percent, "most", "write it like 80%"),

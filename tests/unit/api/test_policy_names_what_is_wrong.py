@@ -120,6 +120,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     *(
         (
+            {"schedules": [SCHEDULE | {"start": never}]},
+            f"spec.schedules[0].start: {never!r} never comes: write days of the month and of the "
+            "week that fall together, or leave one of them open with '*'",
+        )
+        for never in ("0 0 */31 * 1#5", "0 0 */16 * 5L", "0 0 LW * */6", "0 0 */31 2 1#5")
+    ),
+    *(
+        (
             {"schedules": [SCHEDULE | {"timezone": zone}]},
             f"spec.schedules[0].timezone: '{zone}' is no time zone: write a name of the IANA "
             "list, such as Europe/Berlin",
@@ -137,6 +145,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("spec", "problem"), REFUSED)
 def test_bad_spec_is_refused_with_field_and_fix(spec: dict[str, Any], problem: str) -> None:
     assert problems(**spec) == (problem,)
+
+
+@pytest.mark.parametrize(
+    "rare",
+    ["0 0 */30 * 1#5", "0 0 29 2 */7", "0 0 LW * 1#5", "0 0 L 2 */6", "0 0 30 2 1", "0 0 * 2 1#5"],
+)
+def test_time_that_comes_once_in_years_is_taken(rare: str) -> None:
+    assert parsed(schedules=[SCHEDULE | {"start": rare}]).schedules[0].start == rare
 
 
 def test_line_break_at_the_end_is_refused_as_the_api_server_does() -> None:

@@ -1,82 +1,23 @@
 """Rows of the forecast come and go with policies; histories are worked in beside the passes."""
 
-import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-import numpy as np
 import pytest
 
-from agentscaler.api.policy import Policy
 from agentscaler.control.forecasts import Forecasts
 from agentscaler.forecast.bank import Bank
-from agentscaler.forecast.outlook import Outlook
+from agentscaler.forecast.cohort import Cohort
 from agentscaler.forecast.rows import lookahead
-from agentscaler.observe.credentials import Credentials
-from agentscaler.observe.recorded import Recorder, Series
-from agentscaler.observe.sources import NO_SECRETS, SecretKey
-from agentscaler.observe.timelines import Loads
 from tests.fakes.connected import until
+from tests.unit.control.pasts import expected, filling, made, observing
 from tests.unit.observe.worlds import NOON, policy
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
-
-
-class Past(Recorder):
-    """Histories of a steady load, as far as they can be had."""
-
-    def __init__(self, load: float = 8.0) -> None:
-        self.load = load
-        self.unknown: set[str] = set()
-        self.asked: list[tuple[list[str], timedelta, timedelta]] = []
-        self.meanwhile: Callable[[], None] = lambda: None
-
-    async def fetch_history(
-        self,
-        policies: Iterable[Policy],
-        *,
-        now: datetime,
-        span: timedelta,
-        step: timedelta,
-        secrets: Mapping[SecretKey, Credentials] = NO_SECRETS,
-    ) -> dict[str, Series]:
-        keys = [each.key for each in policies]
-        self.asked.append((keys, span, step))
-        await asyncio.sleep(0)
-        self.meanwhile()
-        count = int(span / step)
-        start = now - span
-        times: Loads = (
-            start.timestamp() + (np.arange(count, dtype=np.float64) + 0.5) * step.total_seconds()
-        )
-        return {
-            key: Series(start, step, times, np.full(count, self.load))
-            for key in keys
-            if key not in self.unknown
-        }
-
-
-class Pauses:
-    """A clock that stands at noon, and on which every pause waits for the test."""
-
-    def __init__(self) -> None:
-        self.begun: list[float] = []
-        self.over = asyncio.Event()
-
-    def now(self) -> datetime:
-        return NOON
-
-    def monotonic(self) -> float:
-        return 1000.0
-
-    async def sleep(self, seconds: float) -> None:
-        self.begun.append(seconds)
-        await self.over.wait()
-        self.over.clear()
 
 
 class SlowBank(Bank):
@@ -90,30 +31,6 @@ class SlowBank(Bank):
         self.begun.set()
         assert self.go_on.wait(10)
         super().backfill(*given, **more)
-
-
-def made(past: Past | None = None, clock: Pauses | None = None) -> Forecasts:
-    return Forecasts(past or Past(), lambda: NO_SECRETS, clock or Pauses())
-
-
-def observing(name: str = "research", **prediction: Any) -> Policy:
-    return policy(name, prediction={"mode": "Observe", "history": "1h", **prediction})
-
-
-@asynccontextmanager
-async def filling(forecasts: Forecasts) -> AsyncIterator[None]:
-    task = asyncio.create_task(forecasts.fill())
-    try:
-        yield
-    finally:
-        assert not task.done()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-def expected(outlook: Outlook | None) -> float:
-    assert outlook is not None
-    return outlook.expected
 
 
 def rows(forecasts: Forecasts) -> dict[str, int]:
@@ -138,6 +55,17 @@ def test_policy_that_wants_no_forecast_any_more_gives_its_row_back() -> None:
     forecasts.follow(policy("a", prediction={"mode": "Off", "season": "2h"}))
     forecasts.follow(observing("b"))
     assert rows(forecasts) == {"agents/b": row}
+
+
+def test_season_that_changes_over_and_over_leaves_nothing_behind() -> None:
+    """Each pass moves all cohorts on in time, and empty ones filled the loop."""
+    forecasts, touched = made(), list[Cohort]()
+    for number in range(100):
+        forecasts.follow(observing(season=f"{240_000 + number}ms"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Cohort, "advance", lambda cohort, _: touched.append(cohort))
+        forecasts.note(NOON, {"agents/research": 12.0})
+    assert [cohort.rhythm.season for cohort in touched] == [timedelta(milliseconds=240_099)]
 
 
 def test_switched_off_prediction_tells_nothing_at_once() -> None:
@@ -216,54 +144,6 @@ def test_lookahead_is_as_set_or_as_long_as_a_start(
     assert lookahead(observing(**prediction).spec, known).total_seconds() == ahead
 
 
-async def test_history_is_worked_in() -> None:
-    past = Past(load=8.0)
-    forecasts = made(past)
-    forecasts.follow(observing())
-    async with filling(forecasts):
-        await until(lambda: expected(forecasts.outlook(observing(), NOON, None)) > 7)
-    assert past.asked == [(["agents/research"], HOUR, MINUTE)]
-
-
-async def test_policies_of_one_shape_are_asked_together_and_others_apart() -> None:
-    past = Past()
-    forecasts = made(past)
-    for number in range(250):
-        forecasts.follow(observing(f"p{number}", season="2m", history="1d"))
-    forecasts.follow(observing("odd", season="10m"))
-    async with filling(forecasts):
-        await until(lambda: len(past.asked) == 3)
-    assert [len(keys) for keys, _, _ in past.asked] == [200, 50, 1]
-    # Eight seasons are enough, and no bucket is shorter than a poll.
-    assert past.asked[0][1:] == (16 * MINUTE, timedelta(seconds=15))
-
-
-async def test_history_that_cannot_be_had_is_tried_five_times() -> None:
-    past, clock = Past(), Pauses()
-    past.unknown = {"agents/research"}
-    forecasts = made(past, clock)
-    forecasts.follow(observing())
-    async with filling(forecasts):
-        for tries in range(1, 5):
-            await until(lambda tries=tries: len(clock.begun) == tries)  # type: ignore[misc]
-            clock.over.set()
-        await until(lambda: len(past.asked) == 5)
-        forecasts.follow(observing("other"))
-        await until(lambda: len(past.asked) == 6)
-    assert past.asked[5][0] == ["agents/other"]
-    assert clock.begun == [60.0] * 4
-
-
-async def test_one_unknown_history_keeps_no_other_waiting() -> None:
-    past = Past()
-    past.unknown = {"agents/a"}
-    forecasts = made(past)
-    forecasts.follow(observing("a"))
-    forecasts.follow(observing("b"))
-    async with filling(forecasts):
-        await until(lambda: expected(forecasts.outlook(observing("b"), NOON, None)) > 7)
-
-
 @asynccontextmanager
 async def worked_in(*names: str) -> AsyncIterator[tuple[Forecasts, SlowBank]]:
     """Be in the middle of working a history in; it is done at the end."""
@@ -319,46 +199,3 @@ async def test_row_is_not_given_away_while_its_history_is_worked_in() -> None:
         forecasts.follow(observing("next", season="1d"))
         assert expected(forecasts.outlook(observing("next"), NOON, None)) == 0
         assert expected(forecasts.outlook(observing("stays"), NOON, None)) > 7
-
-
-async def test_history_of_another_shape_is_not_worked_into_the_new_row() -> None:
-    """The spec changed while its history was being read: the new row needs one of its own."""
-    past, clock = Past(), Pauses()
-    forecasts = made(past, clock)
-    forecasts.follow(observing())
-    past.meanwhile = lambda: forecasts.follow(observing(season="1h"))
-    async with filling(forecasts):
-        await until(lambda: clock.begun)
-        assert expected(forecasts.outlook(observing(season="1h"), NOON, None)) == 0
-        clock.over.set()
-        await until(lambda: len(past.asked) == 2)
-        await until(lambda: not forecasts._without_history)
-    assert past.asked[1][1:] == (HOUR, timedelta(seconds=15))
-
-
-async def test_history_of_a_policy_that_went_meanwhile_is_let_go() -> None:
-    past = Past()
-    forecasts = made(past)
-    forecasts.follow(observing())
-    past.meanwhile = lambda: forecasts.forget("agents/research")
-    async with filling(forecasts):
-        await until(lambda: past.asked)
-        await until(lambda: not forecasts._is_busy)
-    assert rows(forecasts) == {}
-
-
-async def test_failure_to_read_histories_ends_nothing() -> None:
-    """What nobody foresaw in one batch must not keep all later ones from being read."""
-    past, clock = Past(), Pauses()
-    forecasts = made(past, clock)
-    forecasts.follow(observing())
-
-    def fail() -> None:
-        past.meanwhile = lambda: None
-        raise RuntimeError("broken on purpose")
-
-    past.meanwhile = fail
-    async with filling(forecasts):
-        await until(lambda: clock.begun)
-        clock.over.set()
-        await until(lambda: expected(forecasts.outlook(observing(), NOON, None)) > 7)

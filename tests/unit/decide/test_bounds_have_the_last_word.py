@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from agentscaler.api.schedules import Schedule
+from agentscaler.decide import schedules
 from agentscaler.decide.bounds import Bounds, bounds_at
 from agentscaler.decide.engine import decide
 from tests.unit.decide.worlds import NOON, OLD, UNKNOWN, policy, seen
@@ -16,6 +18,7 @@ OFFICE = {
     "end": "0 20 * * 1-5",
     "minReplicas": 5,
 }
+NEVER, DAILY = "0 0 */31 * 1#5", "0 7 * * *"
 
 
 def at(text: str) -> datetime:
@@ -41,6 +44,13 @@ def test_minimum_raises_an_idle_fleet() -> None:
 def test_bounds_hold_even_without_metrics() -> None:
     dark = seen(replicas=20, active_requests=UNKNOWN)
     assert decide(policy(maxReplicas=10), dark, OLD).replicas == 10
+
+
+@pytest.mark.parametrize(("start", "end", "holds"), [(NEVER, DAILY, False), (DAILY, NEVER, True)])
+def test_time_that_never_came_breaks_no_decision(start: str, end: str, holds: bool) -> None:
+    """The model refuses it; should one get through, the policy is decided on all the same."""
+    schedule = Schedule.model_construct(name="odd", timezone="UTC", start=start, end=end)
+    assert schedules.in_force((schedule,), NOON) == ((schedule,) if holds else ())
 
 
 @pytest.mark.parametrize(

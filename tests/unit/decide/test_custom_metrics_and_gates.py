@@ -77,6 +77,17 @@ def test_metrics_alone_need_no_replica_while_there_is_nothing() -> None:
     assert decide(spec, seen(replicas=1, metrics={"tickets": 0.0}), OLD).replicas == 0
 
 
+@pytest.mark.parametrize(
+    ("target", "reading"),
+    [({"perReplica": "1G"}, 100.0), ({"value": "1G"}, 100.0)],
+    ids=["per replica", "level"],
+)
+def test_least_work_needs_a_replica(target: dict[str, str], reading: float) -> None:
+    """100 of the 10^9 that one replica takes were rounded to none, and never served."""
+    asleep = seen(replicas=0, metrics={"tickets": reading})
+    assert decide(alone(metric(**target)), asleep, OLD).replicas == 1
+
+
 def test_need_is_not_told_lower_than_the_count_while_one_metric_is_unknown() -> None:
     """Else the window would remember a need that nobody knows, and shrink to it later."""
     spec = alone(metric("a", perReplica=10), metric("b", perReplica=10))

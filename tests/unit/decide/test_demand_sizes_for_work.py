@@ -207,3 +207,20 @@ def test_latency_of_just_the_target_is_not_slow() -> None:
     for latency, slow in ((5.0, False), (5.1, True)):
         said = decide(named, seen(active_requests=2.0, latency=latency), OLD).message
         assert ("would not help" in said) == slow
+
+
+@pytest.mark.parametrize(
+    "work",
+    [{"queue_depth": 100.0}, {"active_requests": 100.0}],
+    ids=["waiting", "in service"],
+)
+def test_least_work_needs_a_replica_however_much_one_takes(work: dict[str, Any]) -> None:
+    spec = policy(minReplicas=0, signals={"capacity": {"perReplica": "1G"}})
+    assert decide(spec, seen(replicas=0, **work), OLD).replicas == 1
+
+
+def test_rest_of_a_level_that_fades_needs_no_replica() -> None:
+    """A level comes near zero and never there; nothing is in service, and nothing waits."""
+    faded = Level(NOON - SECOND, 1e-6, 0.0, spread=1.0, echo=-0.5, changes=50)
+    spec = policy(minReplicas=0, demand={"scaleDown": {"cooldown": "0s"}})
+    assert decide(spec, seen(replicas=1), replace(OLD, level=faded, reserve=0.0)).replicas == 0

@@ -8,7 +8,7 @@ import pytest
 
 from agentscaler.decide.decision import Advice, Decision, Memory, carried_out
 from agentscaler.decide.engine import decide
-from tests.unit.decide.worlds import MINUTE, NOON, OLD, SECOND, policy, seen, threshold
+from tests.unit.decide.worlds import MINUTE, NOON, OLD, SECOND, policy, seen, threshold, watched
 
 EAGER = {"scaleUp": {"maxStep": 100}, "scaleDown": {"maxStep": 100}}
 
@@ -40,7 +40,7 @@ def test_falling_load_is_followed_step_by_step_a_window_behind() -> None:
 def test_restart_holds_for_a_whole_window() -> None:
     spec = policy(demand=EAGER)
     first = decide(spec, seen(replicas=8), Memory(slots_per_replica=4.0))
-    later = decide(spec, seen(NOON + 4 * MINUTE, replicas=8), first.memory)
+    later = decide(spec, seen(NOON + 4 * MINUTE, replicas=8), watched(first.memory))
     freed = decide(spec, seen(NOON + 5 * MINUTE, replicas=8), later.memory)
     assert (first.replicas, later.replicas, freed.replicas) == (8, 8, 1)
 

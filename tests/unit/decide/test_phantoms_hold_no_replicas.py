@@ -11,7 +11,7 @@ from agentscaler.decide.decision import Decision, Memory
 from agentscaler.decide.engine import decide
 from agentscaler.decide.limits import Still
 from agentscaler.decide.snapshot import Reading, Snapshot
-from tests.unit.decide.worlds import MINUTE, NOON, OLD, UNKNOWN, outlook, policy, seen
+from tests.unit.decide.worlds import MINUTE, NOON, OLD, UNKNOWN, outlook, policy, seen, watched
 
 HOUR = timedelta(hours=1)
 SPEC = policy(demand={"scaleDown": {"maxStep": 100, "cooldown": "0s"}})
@@ -51,7 +51,7 @@ def test_requests_that_never_move_hold_replicas_for_an_hour_and_no_longer() -> N
 
 def test_time_is_the_policys() -> None:
     spec = policy(limits={"phantomAfter": "5m"})
-    memory = decide(spec, quiet(), OLD).memory
+    memory = watched(decide(spec, quiet(), OLD).memory)
     early = decide(spec, quiet(NOON + 5 * MINUTE - timedelta(seconds=1)), memory)
     late = decide(spec, quiet(NOON + 5 * MINUTE), memory)
     assert ["PhantomLoad" in reasons(each) for each in (early, late)] == [False, True]
@@ -95,7 +95,7 @@ def test_idle_fleet_has_no_phantom_of_nothing() -> None:
 
 
 def test_single_request_that_never_ends_is_a_phantom_too() -> None:
-    memory = decide(SPEC, quiet(active_requests=1.0), OLD).memory
+    memory = watched(decide(SPEC, quiet(active_requests=1.0), OLD).memory)
     later = decide(SPEC, quiet(NOON + HOUR, active_requests=1.0), memory)
     assert "PhantomLoad" in reasons(later)
 

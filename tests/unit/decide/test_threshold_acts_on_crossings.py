@@ -8,7 +8,7 @@ import pytest
 from agentscaler.decide.decision import Memory, carried_out
 from agentscaler.decide.engine import decide
 from agentscaler.decide.snapshot import Replicas, Snapshot
-from tests.unit.decide.worlds import NOON, OLD, SECOND, UNKNOWN, seen, threshold
+from tests.unit.decide.worlds import NOON, OLD, SECOND, UNKNOWN, seen, threshold, watched
 
 STEADY: dict[str, Any] = {"active_requests": 8.0, "queue_depth": 0.0}  # half of 16 slots
 
@@ -89,7 +89,7 @@ def test_cooldown_of_each_direction_is_its_own() -> None:
 
 
 def test_cooldown_down_holds_for_five_minutes() -> None:
-    shrunk = carried_out(decide(threshold(), seen(), OLD))
+    shrunk = watched(carried_out(decide(threshold(), seen(), OLD)))
     held = decide(threshold(), seen(NOON + 299 * SECOND, replicas=3), shrunk)
     freed = decide(threshold(), seen(NOON + 300 * SECOND, replicas=3), shrunk)
     assert (held.replicas, held.reason, freed.replicas) == (3, "CoolingDown", 2)

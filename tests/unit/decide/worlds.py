@@ -1,6 +1,7 @@
 """Policies, snapshots and memories for the tests of the decision: by hand, and drawn at random."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -62,6 +63,11 @@ def outlook(upper: float, *, trusted: bool = True, expected: float | None = None
 
 OLD = Memory(since=NOON - timedelta(days=1), slots_per_replica=4.0, ready=4)
 """The memory of an operator that has run for a day."""
+
+
+def watched(memory: Memory) -> Memory:
+    """Give the memory of a policy that was looked at all the while, and nothing was new."""
+    return replace(memory, last=None)
 
 
 # --- at random ---

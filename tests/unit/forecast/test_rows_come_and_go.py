@@ -19,6 +19,7 @@ from agentscaler.forecast.timeofday import TimeOfDay
 from tests.unit.forecast.loads import DAY, HOUR, MIDNIGHT, MINUTE, SECOND, SHORT, live, wave
 
 POLL = timedelta(seconds=15)
+MILLISECOND = timedelta(milliseconds=1)
 
 
 @pytest.mark.parametrize(
@@ -180,10 +181,46 @@ def test_row_stays_small(season: timedelta) -> None:
     assert sizes[-1] < 8 * 1024
 
 
+def cohorts(bank: Bank) -> list[Cohort]:
+    return list(bank._cohorts.values())
+
+
+def test_cohort_goes_with_its_last_row() -> None:
+    """A policy whose season is changed over and over left one behind each time."""
+    bank, row = Bank(), None
+    for number in range(1000):
+        if row is not None:
+            bank.remove(row)
+        row = bank.add(season=4 * MINUTE + number * MILLISECOND, polling=SECOND)
+    assert [cohort.rhythm.season for cohort in cohorts(bank)] == [4 * MINUTE + 999 * MILLISECOND]
+
+
+def test_cohort_stays_while_it_has_a_row() -> None:
+    bank = Bank()
+    gone, stays = (bank.add(season=SHORT, polling=SECOND) for _ in range(2))
+    now = live(bank, stays, [9.0] * 30)
+    bank.remove(gone)
+    bank.observe(now + SECOND, [stays], [9.0])
+    assert bank.outlook(stays, now + SECOND, SECOND).expected == pytest.approx(9)
+
+
+def test_row_of_another_cohort_is_found_after_one_went() -> None:
+    bank = Bank()
+    gone = bank.add(season=SHORT, polling=SECOND)
+    stays = bank.add(season=2 * SHORT, polling=SECOND)
+    now = live(bank, stays, [7.0] * 30)
+    bank.remove(gone)
+    late = bank.add(season=3 * SHORT, polling=SECOND)
+    bank.observe(now, [late], [3.0])
+    bank.observe(now + SECOND, [], [])
+    told = [bank.outlook(row, now + SECOND, SECOND).expected for row in (stays, late)]
+    assert told == pytest.approx([7, 3])
+
+
 def test_reserved_room_is_taken_by_the_rows_that_follow() -> None:
     bank = Bank()
     bank.reserve(100)
-    (cohort,) = bank._cohorts
+    (cohort,) = cohorts(bank)
     for _ in range(100):
         bank.add()
     assert len(cohort) == 100
