@@ -14,9 +14,6 @@ from tests.fakes.leadership import Leader, leading
 
 ACT = ("patch", SCALE)
 COOLDOWN = {"scaleUp": {"cooldown": "60s"}}
-HPAS = "horizontalpodautoscalers"
-ABOUT = {"namespace": "agents", "name": "rival"}
-TARGET = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "agent"}
 
 
 @pytest.fixture
@@ -50,31 +47,20 @@ async def test_scaling_left_pending_that_was_done_is_told_after_the_policy_ended
     await leader.run_pass()
     assert [each["outcome"] for each in leader.history()] == ["Pending"]
     leader.server.faults.clear()
-    await end_by(leader, end)
+    if end == "paused":
+        leader.policy(threshold=COOLDOWN, mode="Paused")
+    else:
+        await leader.rival()
     for _ in range(2):
         await leader.run_pass(after=5)
     assert [each["outcome"] for each in leader.history()] == ["Applied"]
     assert leader.status()["lastScaleUpTime"]
     assert (leader.replicas(), leader.status().get("decision") is None) == (3, end == "halted")
-    await begin_again(leader)
+    leader.policy(threshold=COOLDOWN)
+    if end == "halted":
+        await leader.no_rival()
     await leader.run_pass(after=5)
     assert leader.replicas() == 3  # its cooldown holds
-
-
-async def end_by(leader: Leader, end: str) -> None:
-    """Keep the policy from its work: by its own word, or for another autoscaler's sake."""
-    if end == "paused":
-        leader.policy(threshold=COOLDOWN, mode="Paused")
-        return
-    leader.server.objects.put(HPAS, {"metadata": ABOUT, "spec": {"scaleTargetRef": TARGET}})
-    await until(lambda: bool(leader.rivals.of("agents", "Deployment", "agent")))
-
-
-async def begin_again(leader: Leader) -> None:
-    leader.policy(threshold=COOLDOWN)
-    if ("agents", "rival") in leader.server.objects.all(HPAS):
-        leader.server.objects.remove(HPAS, "agents", "rival")
-    await until(lambda: not leader.rivals.of("agents", "Deployment", "agent"))
 
 
 async def test_patch_that_arrives_after_another_has_led_is_refused(leader: Leader) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 
 from agentscaler.act.client import Api
 from agentscaler.api.policy import Mode, Policy
-from agentscaler.api.status import CandidateStatus, PolicyStatus
+from agentscaler.api.status import MAX_DRAINING, CandidateStatus, PolicyStatus
 from agentscaler.clock import Clock
 from agentscaler.control import draining, order, proceeding
 from agentscaler.control.carrying import Carrier
@@ -192,6 +192,7 @@ class Cycle:
         entry.unsee()
         found = self._parts.judge.target(entry)
         if found is not None:
+            self._parts.drains.remember(entry, found)
             entry.count_unsettled(found.replicas)
         halted = composing.halted(
             entry.status,
@@ -215,7 +216,8 @@ class Cycle:
         )
         return self._noted(entry, paused)
 
-    def _noted(self, entry: Entry, following: PolicyStatus) -> Plan:
+    def _noted(self, entry: Entry, status: PolicyStatus) -> Plan:
+        following = status.model_copy(update={"draining": entry.draining[:MAX_DRAINING]})
         due = self._parts.record.note(entry, outlines.of(following))
         return Plan(entry, (lambda: following) if due else None)
 
