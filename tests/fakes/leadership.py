@@ -31,6 +31,7 @@ from tests.fakes.connected import QUICK, connected, until
 from tests.fakes.faulty_prometheus import FaultyPrometheus, serving
 from tests.fakes.gauges import Gauges
 
+HPAS = "horizontalpodautoscalers"
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
@@ -96,6 +97,18 @@ class Leader(FakeCluster):
         for entry in self.registry:
             self.registry.drop(entry.key)
         self.drains._chosen.clear()
+
+    async def rival(self, name: str = "agent") -> None:
+        """Have an HPA on an agent, and let that be known."""
+        target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+        about = {"namespace": "agents", "name": f"rival-of-{name}"}
+        self.server.objects.put(HPAS, {"metadata": about, "spec": {"scaleTargetRef": target}})
+        await until(lambda: bool(self.rivals.of("agents", "Deployment", name)))
+
+    async def no_rival(self, name: str = "agent") -> None:
+        """Have that HPA go, and let that be known."""
+        self.server.objects.remove(HPAS, "agents", f"rival-of-{name}")
+        await until(lambda: not self.rivals.of("agents", "Deployment", name))
 
     def learn(self) -> None:
         """Let the registry know of every policy as it is now, as the watch does in time."""

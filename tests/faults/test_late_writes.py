@@ -13,6 +13,7 @@ from tests.fakes.connected import until
 from tests.fakes.leadership import Leader, leading
 
 ACT = ("patch", SCALE)
+COOLDOWN = {"scaleUp": {"cooldown": "60s"}}
 
 
 @pytest.fixture
@@ -33,6 +34,33 @@ async def test_scaling_left_pending_is_not_done_after_the_policy_was_paused(lead
     for _ in range(3):
         await leader.run_pass(caught_up=False)  # the watch of policies has fallen silent
     assert leader.replicas() == 1
+
+
+@pytest.mark.parametrize("end", ["paused", "halted"])
+async def test_scaling_left_pending_that_was_done_is_told_after_the_policy_ended(
+    leader: Leader, end: str
+) -> None:
+    leader.agent(queue=20)
+    leader.policy(threshold=COOLDOWN)
+    lost = Fault(*ACT, times=-1, status=500, carried_out=True)
+    leader.server.faults += [lost, Fault("get", SCALE, times=-1, status=500)]
+    await leader.run_pass()
+    assert [each["outcome"] for each in leader.history()] == ["Pending"]
+    leader.server.faults.clear()
+    if end == "paused":
+        leader.policy(threshold=COOLDOWN, mode="Paused")
+    else:
+        await leader.rival()
+    for _ in range(2):
+        await leader.run_pass(after=5)
+    assert [each["outcome"] for each in leader.history()] == ["Applied"]
+    assert leader.status()["lastScaleUpTime"]
+    assert (leader.replicas(), leader.status().get("decision") is None) == (3, end == "halted")
+    leader.policy(threshold=COOLDOWN)
+    if end == "halted":
+        await leader.no_rival()
+    await leader.run_pass(after=5)
+    assert leader.replicas() == 3  # its cooldown holds
 
 
 async def test_patch_that_arrives_after_another_has_led_is_refused(leader: Leader) -> None:

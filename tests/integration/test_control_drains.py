@@ -142,6 +142,23 @@ async def test_who_takes_over_releases_pods_that_another_has_chosen(fleet: Fleet
     assert fleet.serving("a") == "true"
 
 
+@pytest.mark.parametrize("end", ["paused", "halted"])
+async def test_who_takes_over_releases_pods_of_a_policy_that_does_no_more(
+    fleet: Fleet, end: str
+) -> None:
+    fleet.start({"a": 1, "b": 1}, detachable=True)
+    await passes(fleet, 2)
+    assert fleet.serving("a") == "false"
+    fleet.leader.restart()
+    if end == "paused":
+        fleet.leader.policy(drain={}, demand=EAGER, mode="Paused")
+    else:
+        await fleet.leader.rival()
+    await passes(fleet, 3)
+    assert (fleet.serving("a"), fleet.is_marked("a")) == ("true", False)
+    assert "draining" not in fleet.leader.status()
+
+
 @pytest.mark.parametrize("fault", [500, 409, 404])
 async def test_pod_that_cannot_be_marked_or_stamped_costs_no_other_one(
     fleet: Fleet, fault: int

@@ -187,6 +187,22 @@ async def test_scaling_that_is_refused_is_told_and_tried_at_every_poll(leader: L
     assert outcomes(leader) == ["Applied"]
 
 
+async def test_cooldown_holds_although_the_second_try_of_a_scaling_was_not_answered(
+    leader: Leader,
+) -> None:
+    leader.agent(queue=20)
+    leader.policy(threshold={"scaleUp": {"cooldown": "60s"}})
+    leader.server.faults.append(Fault(*ACT, status=500))
+    leader.server.faults.append(Fault(*ACT, status=500, carried_out=True))
+    await leader.run_pass()
+    assert (leader.replicas(), outcomes(leader)) == (1, ["Failed"])
+    for _ in range(12):
+        await leader.run_pass(after=5)
+    assert (leader.replicas(), outcomes(leader)) == (3, ["Applied"])
+    await leader.run_pass(after=7)
+    assert leader.replicas() == 5
+
+
 async def test_status_that_cannot_be_written_is_tried_again_at_the_next_poll_only(
     leader: Leader,
 ) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 
 from agentscaler.act.client import Api
 from agentscaler.api.policy import Mode, Policy
-from agentscaler.api.status import CandidateStatus, PolicyStatus
+from agentscaler.api.status import MAX_DRAINING, CandidateStatus, PolicyStatus
 from agentscaler.clock import Clock
 from agentscaler.control import draining, order, proceeding
 from agentscaler.control.carrying import Carrier
@@ -37,6 +37,7 @@ from agentscaler.observe.readings import Readings
 from agentscaler.report import candidates, composing, logs, outlines
 from agentscaler.report.outlines import Facts
 from agentscaler.report.telemetry import Telemetry
+from agentscaler.report.troubles import Trouble
 
 # In each pass the others wait so long at most for those that grow.
 _LEAD_SECONDS: Final = 1.0
@@ -179,26 +180,46 @@ class Cycle:
     def _judge(self, entry: Entry, now: datetime) -> Plan | Workable | None:
         self._parts.drains.meet(entry)
         standing = self._parts.judge.judge(entry, now)
-        target = _target_text(entry.policy) if entry.policy else ""
         if isinstance(standing, Unknown):
             _LOG.warning("not known yet", policy=entry.key, why=standing.why)
             return None
         if not isinstance(standing, Workable):
-            entry.unsee()
-            halted = composing.halted(
-                entry.status, standing, generation=entry.generation, now=now, target=target
-            )
-            return self._noted(entry, halted)
+            return self._halt(entry, standing, now)
         self._parts.drains.remember(entry, standing.target)
         if standing.policy.spec.mode is Mode.PAUSED:
-            entry.unsee()
-            paused = composing.paused(
-                entry.status, standing.policy, target=target, replicas=standing.replicas, now=now
-            )
-            return self._noted(entry, paused)
+            return self._pause(entry, standing, now)
         return standing
 
-    def _noted(self, entry: Entry, following: PolicyStatus) -> Plan:
+    def _halt(self, entry: Entry, trouble: Trouble, now: datetime) -> Plan:
+        entry.unsee()
+        found = self._parts.judge.target(entry)
+        if found is not None:
+            self._parts.drains.remember(entry, found)
+            entry.count_unsettled(found.replicas)
+        halted = composing.halted(
+            entry.status,
+            trouble,
+            generation=entry.generation,
+            now=now,
+            target=_target_text(entry.policy) if entry.policy else "",
+            found=None if found is None else found.replicas,
+        )
+        return self._noted(entry, halted)
+
+    def _pause(self, entry: Entry, standing: Workable, now: datetime) -> Plan:
+        entry.unsee()
+        entry.count_unsettled(standing.replicas.current)
+        paused = composing.paused(
+            entry.status,
+            standing.policy,
+            target=_target_text(standing.policy),
+            replicas=standing.replicas,
+            now=now,
+        )
+        return self._noted(entry, paused)
+
+    def _noted(self, entry: Entry, status: PolicyStatus) -> Plan:
+        following = status.model_copy(update={"draining": entry.draining[:MAX_DRAINING]})
         due = self._parts.record.note(entry, outlines.of(following))
         return Plan(entry, (lambda: following) if due else None)
 

@@ -12,7 +12,7 @@ from agentscaler.act.client import Api
 from agentscaler.act.mirror import ObjectKey
 from agentscaler.act.policies import PolicyVersion, list_policies, read_policy
 from agentscaler.clock import Clock
-from agentscaler.control.registry import Registry
+from agentscaler.control.registry import Entry, Registry
 from agentscaler.errors import ClusterError, ForbiddenError, NotFoundError
 from agentscaler.report import logs
 
@@ -101,18 +101,24 @@ class Reconciler:
         """Drop the policies that are gone; give those that are unknown or not the newest."""
         known = tuple(self._registry)
         listed = await self._list()
-        before = {entry.key for entry in known if entry.namespace not in self._left_out}
-        for key in before - {f"{namespace}/{name}" for namespace, name in listed}:
-            self._look_at(self._registry.drop(key) | {key})
+        for entry in known:
+            is_listed = (entry.namespace, entry.name) in listed
+            if not is_listed and entry.namespace not in self._left_out:
+                self._drop(entry)
         differing = set()
         for (namespace, name), version in listed.items():
             if not self._registry.owns(namespace):
                 continue
-            entry = self._registry.find(f"{namespace}/{name}")
-            seen = entry and (entry.uid, entry.resource_version)
+            found = self._registry.find(f"{namespace}/{name}")
+            seen = found and (found.uid, found.resource_version)
             if seen != (version.uid, version.resource_version):
                 differing.add((namespace, name))
         return differing
+
+    def _drop(self, entry: Entry) -> None:
+        """Forget a policy, unless the watch has told of a namesake while we listed."""
+        if self._registry.find(entry.key) is entry:
+            self._look_at(self._registry.drop(entry.key) | {entry.key})
 
     async def _list(self) -> dict[ObjectKey, PolicyVersion]:
         """List the policies wherever that is allowed; raise ForbiddenError if it is nowhere."""

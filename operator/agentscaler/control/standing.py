@@ -95,12 +95,17 @@ class Judge:
         self._notice_foreign_write(entry, policy, found, replicas.current, now)
         return Workable(policy, found, replicas, doubt)
 
+    def target(self, entry: Entry) -> Target | None:
+        """Give the target of a policy, whatever stands in its way, if there is such a target."""
+        found = None if entry.policy is None else self._find(entry.policy)
+        return found if isinstance(found, Target) else None
+
     def reference(self, entry: Entry) -> Reference | None:
         """Give the reference to the target of a policy, if there is such a target."""
-        if entry.policy is None:
+        found = self.target(entry)
+        if entry.policy is None or found is None:
             return None
-        found = self._find(entry.policy)
-        return reference_of(entry.policy, found) if isinstance(found, Target) else None
+        return reference_of(entry.policy, found)
 
     def _find(self, policy: Policy) -> Target | Trouble | Unknown:
         ref = policy.spec.scale_target_ref

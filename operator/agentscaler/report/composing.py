@@ -20,6 +20,7 @@ from agentscaler.decide.decision import Decision, Direction
 from agentscaler.decide.snapshot import Replicas, Snapshot
 from agentscaler.forecast.outlook import Outlook
 from agentscaler.report import conditions, history, outlines, readings, verdicts
+from agentscaler.report.history import History
 from agentscaler.report.outlines import Facts
 from agentscaler.report.troubles import Trouble
 
@@ -71,18 +72,9 @@ def ended(
 ) -> PolicyStatus:
     """Give the status after a recorded scaling was carried out, or failed."""
     past = history.mark(old.history, scaling.id, outcome, failure)
-    changes: dict[str, object] = {"history": past}
-    if outcome is Outcome.APPLIED:
-        changes |= {
-            "current_replicas": scaling.to,
-            "last_scale_up_time": outlines.latest(
-                old.last_scale_up_time, history.last_applied(past, Direction.UP)
-            ),
-            "last_scale_down_time": outlines.latest(
-                old.last_scale_down_time, history.last_applied(past, Direction.DOWN)
-            ),
-        }
-    return old.model_copy(update=changes)
+    if outcome is not Outcome.APPLIED:
+        return old.model_copy(update={"history": past})
+    return _with(old, past).model_copy(update={"current_replicas": scaling.to})
 
 
 def paused(
@@ -91,7 +83,8 @@ def paused(
     """Give the status of a policy that does nothing by its own word; the last decision stays."""
     verdict = verdicts.paused()
     judged = (verdicts.READY, verdict, verdicts.NO_CONFLICT)
-    return old.model_copy(
+    past = _ended(old, replicas.current if replicas else None)
+    return _with(old, past[: policy.spec.history_limit]).model_copy(
         update={
             "observed_generation": policy.generation,
             "mode": Mode.PAUSED.value,
@@ -102,7 +95,6 @@ def paused(
             "ready_replicas": replicas.ready if replicas else None,
             "last_update_time": _whole(now),
             "bottleneck": None,
-            "history": history.overtake(old.history)[: policy.spec.history_limit],
             "conditions": conditions.turn(
                 old.conditions, judged, generation=policy.generation, now=now
             ),
@@ -111,12 +103,20 @@ def paused(
 
 
 def halted(
-    old: PolicyStatus, trouble: Trouble, *, generation: int, now: datetime, target: str = ""
+    old: PolicyStatus,
+    trouble: Trouble,
+    *,
+    generation: int,
+    now: datetime,
+    target: str = "",
+    found: int | None = None,
 ) -> PolicyStatus:
     """Give the status of a policy that cannot do its work.
 
-    What is stale is dropped: counts, readings, decision. What was learned and done stays.
+    What is stale is dropped: counts, readings, decision. What was learned and done stays; the count
+    that was `found` at the target tells what was done.
     """
+    old = _with(old, _ended(old, found))
     judged = [conditions.fails(ConditionType.READY, trouble.reason, trouble.message)]
     judged.append(conditions.fails(ConditionType.SCALING_ACTIVE, trouble.reason, trouble.message))
     if trouble.condition is ConditionType.CONFLICT:
@@ -136,7 +136,26 @@ def halted(
         limits=old.limits,
         draining=old.draining,
         conditions=conditions.turn(old.conditions, judged, generation=generation, now=now),
-        history=history.overtake(old.history),
+        history=old.history,
+    )
+
+
+def _ended(old: PolicyStatus, count: int | None) -> History:
+    """Give the history of a policy that does no more: what is pending was done by now, or not."""
+    past = old.history if count is None else history.settle(old.history, count)
+    return history.overtake(past)
+
+
+def _with(old: PolicyStatus, past: History) -> PolicyStatus:
+    """Give a status with that history, and the times of the scalings that it tells of."""
+    last_up = history.last_applied(past, Direction.UP)
+    last_down = history.last_applied(past, Direction.DOWN)
+    return old.model_copy(
+        update={
+            "history": past,
+            "last_scale_up_time": outlines.latest(old.last_scale_up_time, last_up),
+            "last_scale_down_time": outlines.latest(old.last_scale_down_time, last_down),
+        }
     )
 
 

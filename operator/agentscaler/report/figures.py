@@ -7,9 +7,10 @@ a whole; a policy without a record has no series.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
+from agentscaler.api.policy import Mode
 from agentscaler.api.status import (
     CandidateStatus,
     ConditionStatus,
@@ -68,7 +69,7 @@ def of(outline: Outline, error: float | None = None) -> Figures:
     """Take the figures out of an outline; `error` is the forecast's, as a share of the load."""
     limits = outline.limits or _NO_LIMITS
     budget = limits.budget
-    return Figures(
+    figures = Figures(
         state=_state(outline),
         current=outline.current,
         ready=outline.ready,
@@ -84,6 +85,14 @@ def of(outline: Outline, error: float | None = None) -> Figures:
         ceilings=tuple((each.provider, each.replicas) for each in limits.ceilings),
         spent=float(budget.spent) if budget and budget.spent else None,
         projected=float(budget.projected) if budget and budget.projected else None,
+    )
+    return _at_rest(figures) if outline.mode == Mode.PAUSED else figures
+
+
+def _at_rest(figures: Figures) -> Figures:
+    """Leave out what is of a decision that nobody takes anew: it would be told for ever."""
+    return replace(
+        figures, desired=None, proposed=None, reason="", expected=None, upper=None, missing=()
     )
 
 

@@ -79,6 +79,18 @@ def overtake(history: History) -> History:
     )
 
 
+def try_again(history: History, at: datetime) -> History:
+    """Have the newest event under way again if it failed: it may be carried out unanswered.
+
+    What is told of it then counts from this try.
+    """
+    newest, *older = history
+    if newest.outcome is not Outcome.FAILED:
+        return history
+    again = {"outcome": Outcome.PENDING, "failure": "", "time": at.replace(microsecond=0)}
+    return (ScalingEvent(**{**dict(newest), **again}), *older)
+
+
 def mark(history: History, event_id: str, outcome: Outcome, failure: str = "") -> History:
     """Note what became of one event, with the cause if it failed."""
     return tuple(

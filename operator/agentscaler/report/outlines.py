@@ -233,7 +233,7 @@ def _past(old: PolicyStatus, policy: Policy, seen: Snapshot, decision: Decision)
     if old.desired_replicas == decision.replicas and history.is_under_way(
         past, decision, policy.spec.mode
     ):
-        return past[:limit]
+        return history.try_again(past, decision.at)[:limit]
     event = history.draft(policy, decision, readings.pairs(seen))
     return history.record(past, event, limit=limit)
 

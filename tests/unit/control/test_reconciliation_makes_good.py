@@ -192,6 +192,16 @@ async def test_namesake_of_a_deleted_policy_is_read(office: Office) -> None:
     assert found.uid == "new"
 
 
+async def test_namesake_that_is_made_while_policies_are_listed_is_kept(office: Office) -> None:
+    office.tell("agent", uid="old")
+    office.server.objects.remove(PLURAL, "agents", "agent")
+    office.server.on_request = lambda *_: office.registry.note("ADDED", body("agent", uid="new"))
+    await compared(office)
+    found = office.registry.find("agents/agent")
+    assert found is not None
+    assert found.uid == "new"
+
+
 async def test_status_that_was_written_since_wakes_nobody(office: Office) -> None:
     office.tell("agent")
     office.server.objects.merge(PLURAL, ("agents", "agent"), {"status": {"mode": "Auto"}})

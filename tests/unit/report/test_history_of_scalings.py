@@ -8,6 +8,7 @@ from agentscaler.report import history
 from tests.unit.report.scenes import MINUTE, NOON, SECOND, decided, policy, seen
 
 UID = "5c1e8a1e-0000-4000-8000-000000000001"
+AGAIN = {"outcome": Outcome.PENDING, "failure": ""}
 
 
 def event(before: int, after: int, *, minute: int = 0, **more: object) -> ScalingEvent:
@@ -71,6 +72,14 @@ def test_settle_applies_what_the_target_shows() -> None:
         Outcome.FAILED,
     ]
     assert history.settle(past, 4) == past
+
+
+def test_failed_event_is_pending_again_from_the_next_try_on() -> None:
+    failed = event(4, 7, outcome=Outcome.FAILED, failure="quota")
+    older = event(2, 4, minute=-5, outcome=Outcome.FAILED, failure="forbidden")
+    again = history.try_again((failed, older), NOON + MINUTE)
+    assert again == (failed.model_copy(update=AGAIN | {"time": NOON + MINUTE}), older)
+    assert history.try_again(again, NOON + 2 * MINUTE) == again
 
 
 def test_mark_ends_an_open_event_only() -> None:

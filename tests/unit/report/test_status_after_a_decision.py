@@ -92,8 +92,10 @@ def test_scaling_that_is_tried_again_stays_one_event() -> None:
     failed = composing.ended(first, first.history[0], Outcome.FAILED, failure="forbidden")
     later = seen(at=NOON + MINUTE)
     second = composing.decided(failed, policy(), later, decided(policy(), later), FACTS)
-    assert second.history == failed.history
-    assert history.attempt(second.history, decided(policy(), later)) == failed.history[0]
+    [again] = second.history
+    assert (again.id, again.outcome) == (first.history[0].id, Outcome.PENDING)
+    assert (again.time, again.failure) == (later.now, "")
+    assert history.attempt(second.history, decided(policy(), later)) == again
 
 
 def test_scaling_is_applied_when_the_next_look_finds_its_count() -> None:

@@ -16,7 +16,7 @@ from agentscaler.api.status import (
     Outcome,
     PolicyStatus,
 )
-from agentscaler.decide.snapshot import Missing, Why
+from agentscaler.decide.snapshot import Missing, Replicas, Why
 from agentscaler.report import composing, figures, outlines, troubles
 from agentscaler.report.telemetry import Telemetry
 from tests.unit.report.scenes import BUSY, FACTS, NOON, decided, outlook, policy, seen
@@ -97,6 +97,19 @@ def test_policy_that_is_gone_has_no_series() -> None:
     telemetry.forget("agents", "never-seen")
     assert "research-agent" not in page_of(telemetry)
     assert exported(telemetry)["agentscaler_policies"].samples == []
+
+
+def test_policy_that_was_paused_exports_nothing_of_the_decision_that_stood() -> None:
+    telemetry = Telemetry("0.1.0")
+    paused = composing.paused(
+        limited(), LIMITED, target="Deployment/a", replicas=Replicas(4, 3), now=NOON
+    )
+    telemetry.note("agents", "research-agent", outlines.of(paused))
+    families = exported(telemetry)
+    counts = families["agentscaler_policy_replicas"]
+    assert samples(counts, "state") == {"current": 4, "ready": 3}
+    for name in ("decision_info", "forecast_slots", "signal_missing"):
+        assert families[f"agentscaler_policy_{name}"].samples == []
 
 
 def test_policies_are_counted_by_what_they_do() -> None:
