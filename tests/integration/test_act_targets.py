@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,13 @@ class Seeing:
     async def follow(self, *kinds: Kind) -> None:
         await self.targets.follow(kinds)
         await self.targets.settled()
+
+    def knows(self, name: str) -> bool:
+        """Tell whether it is known if there is such a fleet."""
+        with suppress(ClusterError):
+            self.targets.find("agents", ref(FLEET, name))
+            return True
+        return False
 
     def find(self, kind: Kind = DEPLOYMENT, name: str = "agent") -> Target:
         found = self.targets.find("agents", ref(kind, name))
@@ -227,6 +234,51 @@ async def test_object_that_goes_before_its_scale_is_read_is_none(tmp_path: Path)
         it.server.faults.append(Fault("get", "fleets/scale", status=404))
         await it.follow(FLEET)
         assert it.targets.find("agents", ref(FLEET)) is None
+
+
+async def test_object_whose_scale_is_not_told_stays_as_it_was_until_it_is(tmp_path: Path) -> None:
+    """Nothing in the cluster changes it any more, so no event comes that would have it read."""
+    async with seeing(tmp_path) as it:
+        it.server.objects.put("fleets", fleet(4))
+        await it.follow(FLEET)
+        it.server.faults.append(Fault("get", "fleets/scale", times=3, status=500))
+        it.server.objects.put("fleets", fleet(5))
+        await until(lambda: it.server.count("get", "fleets/scale") >= 2)
+        assert it.find(FLEET).replicas in {4, 5}
+        await until(lambda: it.find(FLEET).replicas == 5)
+
+
+async def test_object_whose_scale_was_never_told_is_unknown_until_it_is(tmp_path: Path) -> None:
+    async with seeing(tmp_path) as it:
+        it.server.faults.append(Fault("get", "fleets/scale", times=-1, status=500, message="no"))
+        it.server.objects.put("fleets", fleet(4))
+        it.server.objects.put("fleets", fleet(2, name="other"))
+        await it.follow(FLEET)
+        for name in ("agent", "other"):
+            with pytest.raises(ClusterError, match="no"):
+                it.targets.find("agents", ref(FLEET, name))
+        it.server.objects.remove("fleets", "agents", "other")
+        await until(lambda: it.knows("other"))
+        assert it.targets.find("agents", ref(FLEET, "other")) is None
+        it.server.faults.clear()
+        await until(lambda: it.knows("agent"))
+        assert it.find(FLEET).replicas == 4
+
+
+async def test_definition_that_was_not_answered_is_asked_for_again(tmp_path: Path) -> None:
+    """Else each object would cost a request from then on."""
+    async with seeing(tmp_path) as it:
+        it.server.objects.put("customresourcedefinitions", definition())
+        it.server.faults.append(Fault("get", "customresourcedefinitions", times=-1, status=500))
+        it.server.objects.put("fleets", fleet(4))
+        await it.follow(FLEET)
+        with pytest.raises(ClusterError):
+            it.targets.find("agents", ref(FLEET))
+        it.server.faults.clear()
+        while it.server.count("list", "fleets") == 0:
+            await it.follow(FLEET)
+        assert it.find(FLEET).replicas == 4
+        assert it.server.count("get", "fleets/scale") == 0
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 from agentscaler.act.calls import Body
 from agentscaler.act.client import Api
 from agentscaler.act.places import DEFINITIONS, Kind, Resource
-from agentscaler.errors import ClusterError
+from agentscaler.errors import ForbiddenError, NotFoundError
 
 Path: TypeAlias = tuple[str, ...]
 _SIMPLE: Final = re.compile(r"(\.[A-Za-z0-9_-]+)+")
@@ -27,11 +27,14 @@ class ScalePaths:
 
 
 async def scale_paths(api: Api, kind: Kind, resource: Resource) -> ScalePaths | None:
-    """Ask the definition of a kind; None where it does not say, or may not be read."""
+    """Ask the definition of a kind; None where it does not say, or may not be read.
+
+    Raise another ClusterError: without an answer the kind would cost a request for each object.
+    """
     group, _, version = kind.api_version.rpartition("/")
     try:
         definition = await api.get(DEFINITIONS.at(name=f"{resource.plural}.{group}"))
-    except ClusterError:
+    except (ForbiddenError, NotFoundError):
         return None
     for each in definition["spec"]["versions"]:
         if each["name"] == version:

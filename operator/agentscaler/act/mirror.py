@@ -3,7 +3,7 @@
 A list, then a watch from the version of that list. A watch that ends or breaks goes on from the
 last version seen; only when the server no longer keeps that version is the collection listed anew,
 and what vanished meanwhile is noticed by comparing. What is kept of an object is its reader's
-choice: whole objects are never held.
+choice: whole objects are held only of those that could not be read, until they are.
 """
 
 import asyncio
@@ -27,6 +27,8 @@ _ABSENT_SECONDS: Final = 60.0
 _OLD_SECONDS: Final = 120.0
 # How long to wait for a first list: longer than the longest pause before another try of it.
 _FIRST_LIST_SECONDS: Final = 60.0
+# An object that could not be read is tried again this often.
+_LATE_SECONDS: Final = 5.0
 # A watch that ends sooner than this was cut, not finished: pause before the next.
 _SHORT_SECONDS: Final = 1.0
 
@@ -42,11 +44,22 @@ class Doubt(NamedTuple):
     passing: bool
 
 
+class _Late(NamedTuple):
+    """An object that could not be read, and why."""
+
+    body: Body
+    error: ClusterError
+
+
+_Lates: TypeAlias = dict[ObjectKey, _Late]
+
+
 class Mirror(Generic[T]):
     """What `read` made of each object of the collection at `place`, while `run` runs.
 
-    `read` may give None for an object that is of no interest. `on_change` is told the key, what
-    was kept before and what is kept now, whenever the two differ.
+    `read` may give None for an object that is of no interest. Of one for which it raises a
+    ClusterError stays what was kept before, until `read_again`, which is to run too, has read it.
+    `on_change` is told the key, what was kept before and what is kept now, whenever the two differ.
     """
 
     def __init__(
@@ -72,6 +85,14 @@ class Mirror(Generic[T]):
         self._heard_at = float("-inf")
         self._missed_since: float | None = None
         self._settled = asyncio.Event()
+        self._late: _Lates = {}
+        self._has_late = asyncio.Event()
+
+    def find(self, key: ObjectKey) -> T | None:
+        """Give what is kept of an object; raise its ClusterError if it was never read."""
+        if key in self._late and key not in self.kept:
+            raise again(self._late[key].error)
+        return self.kept.get(key)
 
     async def settled(self) -> None:
         """Wait until the first attempt to list has come to an end, good or bad."""
@@ -104,6 +125,23 @@ class Mirror(Generic[T]):
         while True:
             await self._clock.sleep(await self._attempt())
 
+    async def read_again(self) -> None:
+        """Read what could not be read before, until cancelled."""
+        while True:
+            await self._has_late.wait()
+            await self._clock.sleep(_LATE_SECONDS)
+            for key, late in tuple(self._late.items()):
+                await self._read_late(key, late)
+            if not self._late:
+                self._has_late.clear()
+
+    async def _read_late(self, key: ObjectKey, late: _Late) -> None:
+        found: _Lates = {}
+        after = await self._kept_of(late.body, self.kept.get(key), found)
+        if not found and self._late.get(key) is late:  # else there is a newer version
+            del self._late[key]
+            self._keep(key, after)
+
     async def _attempt(self) -> float:
         """List if need be, then watch until that ends; tell the seconds to wait before the next."""
         try:
@@ -111,7 +149,7 @@ class Mirror(Generic[T]):
                 await self._list()
             return await self._watch()
         except NotFoundError as exc:
-            self._replace({}, "")
+            self._replace({}, {}, "")
             self._heard_at = self._clock.monotonic()  # that there is nothing was told, too
             self._note(exc)
             return _ABSENT_SECONDS
@@ -138,19 +176,21 @@ class Mirror(Generic[T]):
 
     async def _list(self) -> None:
         listed: dict[ObjectKey, T] = {}
+        late: _Lates = {}
         version = ""
         async for page in self._api.list_pages(self.place):
             version = page["metadata"]["resourceVersion"]
             for body in page["items"] or ():
                 key = _key(body)
-                kept = await self._kept_of(body, self.kept.get(key))
+                kept = await self._kept_of(body, self.kept.get(key), late)
                 if kept is not None:
                     listed[key] = kept
-        self._replace(listed, version)
+        self._replace(listed, late, version)
         self._heard()
 
-    def _replace(self, listed: dict[ObjectKey, T], version: str) -> None:
+    def _replace(self, listed: dict[ObjectKey, T], late: _Lates, version: str) -> None:
         before, self.kept = self.kept, listed
+        self._late = late
         self._version, self.synced = version, True
         for key in before.keys() | listed.keys():
             if before.get(key) != listed.get(key):
@@ -177,7 +217,7 @@ class Mirror(Generic[T]):
             await self._update(_key(body), None if kind == "DELETED" else body)
         self._version = body["metadata"]["resourceVersion"]
 
-    async def _kept_of(self, body: Body, before: T | None) -> T | None:
+    async def _kept_of(self, body: Body, before: T | None, late: _Lates) -> T | None:
         try:
             return await self._read(body, before)
         except (KeyError, TypeError, ValueError, AttributeError) as exc:
@@ -187,17 +227,28 @@ class Mirror(Generic[T]):
         except ClusterError as exc:
             # One object whose scale cannot be read must not hold up all others of its kind.
             logger.warning("not readable: %s %s: %s", self.place.what, _key(body), exc)
-            return None
+            late[_key(body)] = _Late(body, exc)
+            self._has_late.set()
+            return before
 
     async def _update(self, key: ObjectKey, body: Body | None) -> None:
+        self._late.pop(key, None)
         before = self.kept.get(key)
-        after = None if body is None else await self._kept_of(body, before)
+        self._keep(key, None if body is None else await self._kept_of(body, before, self._late))
+
+    def _keep(self, key: ObjectKey, after: T | None) -> None:
+        before = self.kept.get(key)
         if after is None:
             self.kept.pop(key, None)
         else:
             self.kept[key] = after
         if before != after:
             self._on_change(key, before, after)
+
+
+def again(error: ClusterError) -> ClusterError:
+    """Give a kept error anew: itself would gather one more traceback each time it is raised."""
+    return type(error)(str(error))
 
 
 def _key(body: Body) -> ObjectKey:

@@ -7,7 +7,7 @@ from typing import Final, Generic, TypeVar
 
 from agentscaler.act.calls import Body
 from agentscaler.act.client import Api
-from agentscaler.act.mirror import Doubt, Mirror, ObjectKey
+from agentscaler.act.mirror import Doubt, Mirror, ObjectKey, again
 from agentscaler.act.places import Resource
 from agentscaler.clock import Clock
 from agentscaler.errors import ClusterError
@@ -42,9 +42,10 @@ class Mirrors(Generic[T]):
     def start(self) -> None:
         """Begin to follow, in tasks of their own."""
         for mirror in self._mirrors.values():
-            task = asyncio.create_task(mirror.run(), name=f"follow {mirror.place.path}")
-            task.add_done_callback(_tell_of_a_defect)
-            self._tasks.append(task)
+            for work in (mirror.run(), mirror.read_again()):
+                task = asyncio.create_task(work, name=f"follow {mirror.place.path}")
+                task.add_done_callback(_tell_of_a_defect)
+                self._tasks.append(task)
 
     async def stop(self) -> None:
         """Stop following; what was seen stays known."""
@@ -79,8 +80,8 @@ class Mirrors(Generic[T]):
         """
         mirror = self._mirror(namespace)
         if not mirror.synced:
-            raise _again(mirror.trouble or ClusterError(f"{mirror.place.what}: not listed yet"))
-        return mirror.kept.get((namespace, name))
+            raise again(mirror.trouble or ClusterError(f"{mirror.place.what}: not listed yet"))
+        return mirror.find((namespace, name))
 
     def doubt(self, namespace: str) -> Doubt | None:
         """Tell why what is known of a namespace may lack something; see `Mirror.doubt`."""
@@ -97,8 +98,3 @@ def _tell_of_a_defect(task: asyncio.Task[None]) -> None:
     """Say at once that following has ended, which nothing in the cluster can bring about."""
     if not task.cancelled():
         logger.critical("%s ended", task.get_name(), exc_info=task.exception())
-
-
-def _again(error: ClusterError) -> ClusterError:
-    # A stored error that is raised again and again would gather one more traceback each time.
-    return type(error)(str(error))
