@@ -3,6 +3,7 @@
 import asyncio
 
 from tests.fakes.apiserver import Fault
+from tests.fakes.connected import until
 from tests.fakes.leadership import Leader
 
 
@@ -29,7 +30,20 @@ async def die_at(leader: Leader, number: int, *, answered: bool, caught_up: bool
     for task in (taking, waiting):
         task.cancel()
     await asyncio.gather(taking, waiting, return_exceptions=True)
+    await leader.cycle.parties.cancel()
+    await leader.works.cancel()
     leader.server.on_request = lambda verb, what: None
     leader.server.faults.clear()
     leader.server.cut()
+    await asyncio.sleep(0.01)  # what is on its way arrives
+    await until(lambda: not _under_way(leader))
     return reached.is_set()
+
+
+def _under_way(leader: Leader) -> int:
+    """Count the requests of the dead that the server has not done with: they may be carried out."""
+    asked, done = (
+        [each for each in requests if each[0] not in {"watch", "list"}]
+        for requests in (leader.server.requests, leader.server.answered)
+    )
+    return len(asked) - len(done)
