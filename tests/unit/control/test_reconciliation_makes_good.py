@@ -195,7 +195,11 @@ async def test_namesake_of_a_deleted_policy_is_read(office: Office) -> None:
 async def test_namesake_that_is_made_while_policies_are_listed_is_kept(office: Office) -> None:
     office.tell("agent", uid="old")
     office.server.objects.remove(PLURAL, "agents", "agent")
-    office.server.on_request = lambda *_: office.registry.note("ADDED", body("agent", uid="new"))
+
+    def make_again(_verb: str, _what: str) -> None:
+        office.registry.note("ADDED", body("agent", uid="new"))
+
+    office.server.on_request = make_again
     await compared(office)
     found = office.registry.find("agents/agent")
     assert found is not None
