@@ -15,6 +15,7 @@ class Fleet:
     def __init__(self, leader: Leader) -> None:
         self.leader = leader
         self.objects = leader.server.objects
+        self.unready: set[str] = set()
 
     def start(self, in_flight: dict[str, float], *, detachable: bool = False, **spec: Any) -> None:
         """Have these pods, idle as a fleet, and a policy that protects the busy among them."""
@@ -40,9 +41,11 @@ class Fleet:
         gauges.by_pod = {name: (value, at) for name, value in in_flight.items()}
 
     def follow(self) -> None:
-        """Remove as many pods as are too many, those of the lowest cost first."""
-        by_cost = sorted(self.names(), key=lambda name: int(self.cost(name) or 0))
-        for name in by_cost[: len(by_cost) - self.leader.replicas()]:
+        """Remove as many pods as are too many: unready ones, then those of the lowest cost."""
+        in_order = sorted(
+            self.names(), key=lambda name: (name not in self.unready, self._rank(name))
+        )
+        for name in in_order[: max(0, len(in_order) - self.leader.replicas())]:
             self.objects.remove("pods", "agents", name)
         self.leader.settle()
 
@@ -51,6 +54,9 @@ class Fleet:
 
     def cost(self, name: str) -> str | None:
         return self._annotations(name).get(conventions.DELETION_COST)
+
+    def _rank(self, name: str) -> tuple[bool, int]:
+        return name not in self.unready, int(self.cost(name) or 0)
 
     def is_marked(self, name: str) -> bool:
         return conventions.DRAINING_ANNOTATION in self._annotations(name)

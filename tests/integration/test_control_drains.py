@@ -12,6 +12,7 @@ from tests.fakes.apiserver import Fault
 from tests.fakes.cluster import EAGER, POLICY_STATUS, SCALE, SLOTS
 from tests.fakes.connected import QUICK, until
 from tests.fakes.leadership import leading
+from tests.fakes.objects import Body
 from tests.fakes.podded import Fleet, passes
 
 PATCH_POD = ("patch", "pods")
@@ -84,6 +85,65 @@ async def test_pod_serves_again_when_demand_returns(fleet: Fleet) -> None:
     await passes(fleet, 2)
     assert (fleet.serving("a"), fleet.is_marked("a")) == ("true", False)
     assert "draining" not in fleet.leader.status()
+
+
+async def have_patched(fleet: Fleet, in_flight: dict[str, float]) -> None:
+    """Shrink the fleet as far as it is idle, while no controller removes a pod."""
+    before = fleet.leader.replicas()
+    for _ in range(2):
+        await fleet.leader.run_pass()
+    fleet.serve(in_flight, later=5)
+    await fleet.leader.run_pass(after=5)
+    assert fleet.leader.replicas() < before
+
+
+async def test_pods_that_no_controller_removed_serve_again_when_demand_returns(
+    fleet: Fleet,
+) -> None:
+    idle = {"a": 0.0, "b": 0.0, "c": 0.0}
+    fleet.start(idle, detachable=True)
+    await have_patched(fleet, idle)
+    assert {fleet.serving(name) for name in ("a", "b")} == {"false"}
+    fleet.leader.load(active=3 * SLOTS, queue=SLOTS)
+    for _ in range(3):
+        await fleet.leader.run_pass()
+    assert fleet.leader.replicas() >= 3
+    fleet.follow()
+    assert [(fleet.serving(name), fleet.cost(name)) for name in idle] == [("true", None)] * 3
+    assert "draining" not in await status_in_the_end(fleet)
+
+
+async def status_in_the_end(fleet: Fleet) -> Body:
+    """Let what was done be told, and see that nothing more is asked of the pods."""
+    await passes(fleet, 2)
+    lists = fleet.leader.server.count(*LIST_PODS)
+    await passes(fleet, 2)
+    assert fleet.leader.server.count(*LIST_PODS) == lists
+    return fleet.leader.status()
+
+
+async def test_chosen_pod_serves_again_when_another_went_in_its_place(fleet: Fleet) -> None:
+    fleet.start({"a": 0, "b": 1}, detachable=True)
+    await have_patched(fleet, {"a": 0, "b": 1})
+    assert fleet.serving("a") == "false"
+    fleet.unready.add("b")  # what is not ready is removed before any cost counts
+    fleet.follow()
+    assert fleet.names() == ["a"]
+    await passes(fleet, 2)
+    assert (fleet.serving("a"), fleet.cost("a")) == ("true", None)
+    assert "draining" not in await status_in_the_end(fleet)
+
+
+async def test_pod_that_is_on_its_way_out_stays_the_first_to_go(fleet: Fleet) -> None:
+    fleet.start({"a": 0, "b": 1, "c": 1}, detachable=True)
+    await have_patched(fleet, {"a": 0, "b": 1, "c": 1})
+    assert fleet.leader.replicas() == 2
+    [waiting] = [name for name in ("b", "c") if fleet.serving(name) == "false"]
+    fleet.leader.policy(drain={}, demand=EAGER, minReplicas=2)
+    await fleet.leader.run_pass()
+    assert (fleet.serving(waiting), fleet.cost("a")) == ("true", "-1000000")
+    fleet.follow()
+    assert fleet.names() == ["b", "c"]
 
 
 async def test_busy_pod_goes_after_maxwait_and_that_is_told(fleet: Fleet) -> None:

@@ -307,7 +307,7 @@ class PolicyStatus(_Part):
         {}, description="What could not be read, by the same names, and why."
     )
     draining: Annotated[tuple[ShortText, ...], Field(max_length=MAX_DRAINING)] = Field(
-        (), description="Pods that are to go once they are idle."
+        (), description="Pods that were chosen to go, until they are gone or serve again."
     )
     conditions: Annotated[tuple[Condition, ...], listed_by("type", most=16)] = Field(
         (), description="Aspects of the policy's health."

@@ -44,7 +44,7 @@ class Carrier:
         if workable is not None and plan.retreat is not None:
             await self._drains.choose(entry, workable.target, plan.retreat)
         elif entry.draining and not plan.keeps:
-            await self._drains.release(entry)
+            await self._drains.release(entry, plan.asked)
         if workable is None or decision is None or decision.direction is Direction.NONE:
             return None
         if plan.scales:
@@ -77,7 +77,6 @@ class Carrier:
             failed = composing.ended(entry.status, event, Outcome.FAILED, failure=str(exc))
             self._record.note(entry, outlines.of(failed))
             return partial(self._record.write, entry, failed, target)
-        entry.draining = tuple(pod.name for pod in retreat.waiting) if retreat else entry.draining
         if entry.target in {None, target_of(workable.policy)}:
             _remember(entry, decision, tried, self._clock.now())
         applied = composing.ended(entry.status, event, Outcome.APPLIED)

@@ -26,7 +26,7 @@ from agentscaler.control.plans import Looked, Plan, scales
 from agentscaler.control.proceeding import Line, Work, Works
 from agentscaler.control.recording import Record
 from agentscaler.control.registry import Entry
-from agentscaler.control.standing import Judge, Unknown, Workable
+from agentscaler.control.standing import Judge, Unknown, Workable, current_of
 from agentscaler.decide import draining as retreats
 from agentscaler.decide import engine, shadow, work
 from agentscaler.decide.snapshot import Snapshot
@@ -192,19 +192,20 @@ class Cycle:
 
     def _halt(self, entry: Entry, trouble: Trouble, now: datetime) -> Plan:
         entry.unsee()
-        found = self._parts.judge.target(entry)
+        found, count = self._parts.judge.target(entry), None
         if found is not None:
             self._parts.drains.remember(entry, found)
-            entry.count_unsettled(found.replicas)
+            count = current_of(entry, found, now)
+            entry.count_unsettled(count)
         halted = composing.halted(
             entry.status,
             trouble,
             generation=entry.generation,
             now=now,
             target=_target_text(entry.policy) if entry.policy else "",
-            found=None if found is None else found.replicas,
+            found=count,
         )
-        return self._noted(entry, halted)
+        return self._noted(entry, halted, count)
 
     def _pause(self, entry: Entry, standing: Workable, now: datetime) -> Plan:
         entry.unsee()
@@ -216,12 +217,12 @@ class Cycle:
             replicas=standing.replicas,
             now=now,
         )
-        return self._noted(entry, paused)
+        return self._noted(entry, paused, standing.replicas.current)
 
-    def _noted(self, entry: Entry, status: PolicyStatus) -> Plan:
+    def _noted(self, entry: Entry, status: PolicyStatus, asked: int | None) -> Plan:
         following = status.model_copy(update={"draining": entry.draining[:MAX_DRAINING]})
         due = self._parts.record.note(entry, outlines.of(following))
-        return Plan(entry, (lambda: following) if due else None)
+        return Plan(entry, (lambda: following) if due else None, asked=asked)
 
     async def _observe(self, policies: list[Policy], now: datetime) -> Mapping[str, Readings]:
         parts = self._parts
@@ -274,7 +275,8 @@ class Cycle:
         )
         found = entry.status, policy, snapshot, decision, facts
         due = self._parts.record.note(entry, outlines.after(*found))
-        plan = Plan(entry, None, looked.workable, decision, retreat, retreats.looks(decision))
+        keeps, asked = retreats.looks(decision), snapshot.replicas.current
+        plan = Plan(entry, None, looked.workable, decision, retreat, keeps, asked)
         if due or plan.scales:
             plan = replace(plan, compose=partial(composing.decided, *found))
         entry.memory = decision.memory

@@ -109,10 +109,13 @@ class Drains:
         except NotFoundError as exc:
             raise ConflictError(f"a pod that should go went by itself: {exc}") from exc
 
-    async def release(self, entry: Entry) -> None:
-        """Let all chosen pods of a policy stay; what fails is tried again at the next pass."""
+    async def release(self, entry: Entry, asked: int | None) -> None:
+        """Let all chosen pods of a policy stay, whose target is `asked` for so many.
+
+        What fails, or would be too soon, is tried again at the next pass.
+        """
         chosen = self._chosen.get(entry.key)
-        if chosen is not None and await self._free(chosen.place):
+        if chosen is not None and await self._free(chosen.place, asked):
             entry.draining = ()
             del self._chosen[entry.key]
 
@@ -139,20 +142,26 @@ class Drains:
         if chosen is not None:
             self._left_behind.append(chosen.place)
 
-    async def _free(self, place: _Place) -> bool:
-        """Release all pods that are marked; tell whether that is done."""
+    async def _free(self, place: _Place, asked: int | None = None) -> bool:
+        """Release all pods that are marked; tell whether that is done.
+
+        While more are there than are `asked` for, those that were told to go are left alone: a busy
+        one would be removed in the place of each.
+        """
         try:
             async with self._turns:
                 found = await pods.list_pods(self._api, *place)
+            too_many = asked is not None and len(found) > asked
+            held = [pod for pod in found if too_many and pod.stamped]
             await self._each(
                 partial(pods.release, self._api, place.namespace, pod)
                 for pod in found
-                if pod.is_chosen
+                if pod.is_chosen and pod not in held
             )
         except ClusterError as exc:
             _LOG.warning("pods not released", namespace=place.namespace, error=str(exc))
             return False
-        return True
+        return not held
 
     async def _list(self, place: _Place) -> PodsSeen:
         if not place.selector:

@@ -28,7 +28,8 @@ class Plan:
     """What is to be written for one policy: its next status, and the decision to carry out.
 
     The status is put into words by `compose`; without that, none is worth a write. `retreat` says
-    which pods go; `keeps` is true while nothing can be said about those chosen before.
+    which pods go; `keeps` is true while nothing can be said about those chosen before. `asked` is
+    the count that the target is asked for, None where that is not known.
     """
 
     entry: Entry
@@ -37,6 +38,7 @@ class Plan:
     decision: Decision | None = None
     retreat: Retreat | None = None
     keeps: bool = False
+    asked: int | None = None
 
     @property
     def scales(self) -> bool:

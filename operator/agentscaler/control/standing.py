@@ -152,17 +152,21 @@ class Judge:
         entry.contested_until = now + _CONTEST
 
 
+def current_of(entry: Entry, target: Target, now: datetime) -> int:
+    """Give the count that is asked for; right after our own change the watch tells of the last."""
+    if entry.replicas is not None and entry.outdated.holds(target.resource_version, now):
+        return entry.replicas
+    entry.outdated = NONE_OUTDATED
+    return target.replicas
+
+
 def _replicas(entry: Entry, target: Target, policy: Policy, now: datetime) -> Replicas:
-    """Give the counts; right after our own change, the watch still tells of the count before it.
+    """Give the counts.
 
     Of several revisions a controller removes some of each, whatever pods were chosen: to draining
     that is a rollout, also where it is paused or stuck.
     """
-    current = target.replicas
-    if entry.replicas is not None and entry.outdated.holds(target.resource_version, now):
-        current = entry.replicas
-    else:
-        entry.outdated = NONE_OUTDATED
+    current = current_of(entry, target, now)
     starting = max(0, current - target.ready)
     is_mixed = target.mixed and policy.spec.drain is not None
     return Replicas(current, target.ready, starting, target.rolling_out or is_mixed)
