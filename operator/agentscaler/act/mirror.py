@@ -27,8 +27,8 @@ _ABSENT_SECONDS: Final = 60.0
 _OLD_SECONDS: Final = 120.0
 # How long to wait for a first list: longer than the longest pause before another try of it.
 _FIRST_LIST_SECONDS: Final = 60.0
-# An object that could not be read is tried again this often.
-_LATE_SECONDS: Final = 5.0
+# Pauses before what could not be read is tried again: some may be refused for good.
+_LATE_SECONDS: Final = (5.0, 300.0)
 # A watch that ends sooner than this was cut, not finished: pause before the next.
 _SHORT_SECONDS: Final = 1.0
 
@@ -127,13 +127,15 @@ class Mirror(Generic[T]):
 
     async def read_again(self) -> None:
         """Read what could not be read before, until cancelled."""
+        backoff = Backoff(*_LATE_SECONDS)
         while True:
             await self._has_late.wait()
-            await self._clock.sleep(_LATE_SECONDS)
+            await self._clock.sleep(backoff.next_seconds())
             for key, late in tuple(self._late.items()):
                 await self._read_late(key, late)
             if not self._late:
                 self._has_late.clear()
+                backoff.reset()
 
     async def _read_late(self, key: ObjectKey, late: _Late) -> None:
         found: _Lates = {}
