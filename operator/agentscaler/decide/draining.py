@@ -77,11 +77,22 @@ def retreat_of(policy: PolicySpec, seen: Snapshot, decision: Decision) -> Retrea
 
 
 def _pods_of(seen: Snapshot) -> tuple[Pod, ...] | Missing:
-    """Give the pods; too few of them are as good as none, for those left out may be busy."""
+    """Give the pods, if they are just those of the target.
+
+    Too few are as good as none, for those left out may be busy. Of too many, some may be others',
+    which no count of the target removes.
+    """
     if seen.pods is None:
         return _NOT_LOOKED
-    if not isinstance(seen.pods, Missing) and len(seen.pods) < seen.replicas.ready:
-        said = f"{seen.replicas.ready} are ready, but {len(seen.pods)} are listed"
+    if isinstance(seen.pods, Missing):
+        return seen.pods
+    listed, replicas = len(seen.pods), seen.replicas
+    if listed < replicas.ready:
+        said = f"{replicas.ready} are ready, but {listed} are listed"
+        return Missing(Why.AMBIGUOUS, said)
+    if listed > replicas.current:
+        said = f"{listed} are listed, but {replicas.current} asked for: some are yet to go, or are "
+        said += "another workload's, and the target needs a selector of its own"
         return Missing(Why.AMBIGUOUS, said)
     return seen.pods
 
@@ -92,7 +103,7 @@ def _plan(
     overdue = now - (policy.drain or _OFF).max_wait
     in_order = _removal_order(policy, overdue, pods)
     free = sum(1 for _ in takewhile(lambda pod: _is_idle(pod) or _is_due(pod, overdue), in_order))
-    # Counted from the pods there are: some may not be created yet, or on their way out.
+    # Counted from the pods there are: some may not be created yet.
     replicas = min(current, max(wanted, len(pods) - free))
     left, last = max(0, len(pods) - replicas), max(0, len(pods) - wanted)
     leaving = in_order[:left]
