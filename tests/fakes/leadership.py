@@ -36,10 +36,14 @@ NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
 class DatedClock(SystemClock):
-    """The real clock for waits; the date is the test's."""
+    """The real clock for waits, `ahead` by so many seconds; the date is the test's."""
 
     def __init__(self) -> None:
         self.date = NOON
+        self.ahead = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
 
     def now(self) -> datetime:
         return self.date

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.fakes.apiserver import Fault
 from tests.fakes.cluster import EAGER, POLICY_STATUS, SCALE, SLOTS
@@ -265,6 +266,25 @@ async def test_no_pass_waits_for_what_a_policy_that_is_gone_left_behind(fleet: F
     lists = fleet.leader.server.count(*LIST_PODS)
     await fleet.leader.cycle.run([])
     assert fleet.leader.server.count(*LIST_PODS) == lists
+    await fleet.leader.drains.release_left_behind()
+    assert fleet.serving("a") == "true"
+
+
+async def test_what_may_not_be_released_is_told_once_and_seldom_tried(fleet: Fleet) -> None:
+    fleet.start({"a": 1, "b": 1}, detachable=True)
+    await passes(fleet, 2)
+    fleet.leader.drains.forget("agents/agent")
+    fleet.leader.server.faults.append(Fault(*LIST_PODS, times=-1, status=403))
+    before = fleet.leader.server.count(*LIST_PODS)
+    with capture_logs() as told:
+        for _ in range(10):
+            await fleet.leader.drains.release_left_behind()
+        fleet.leader.clock.ahead += 121
+        await fleet.leader.drains.release_left_behind()
+    assert [line["event"] for line in told] == ["pods may not be released"]
+    assert fleet.leader.server.count(*LIST_PODS) == before + 2
+    fleet.leader.server.faults.clear()
+    fleet.leader.clock.ahead += 121
     await fleet.leader.drains.release_left_behind()
     assert fleet.serving("a") == "true"
 

@@ -20,7 +20,13 @@ from agentscaler.control.keyring import Keyring
 from agentscaler.control.registry import Entry
 from agentscaler.decide.draining import Retreat
 from agentscaler.decide.snapshot import Missing, Pod, Why
-from agentscaler.errors import AgentscalerError, ClusterError, ConflictError, NotFoundError
+from agentscaler.errors import (
+    AgentscalerError,
+    ClusterError,
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+)
 from agentscaler.observe.observer import Observer
 from agentscaler.observe.pods import PodReading, PodReadings
 from agentscaler.report import logs
@@ -31,6 +37,8 @@ _PodWork: TypeAlias = Callable[[], Awaitable[None]]
 # No pass waits longer for a list of pods: without one, nothing is removed.
 _LIST_SECONDS: Final = 5.0
 _RELEASE_SECONDS: Final = 2.0
+# Rights that are gone come back by somebody's hand, if ever.
+_FORBIDDEN_SECONDS: Final = 120.0
 # Pods of a large fleet would else take all places of the connection, and growth has to wait.
 _PODS_AT_ONCE: Final = 8
 _PODS_OF_ONE: Final = 4  # policy
@@ -58,6 +66,7 @@ class Drains:
         self._clock = clock
         self._chosen: dict[str, _Chosen] = {}
         self._left_behind: list[_Place] = []
+        self._forbidden_until: dict[_Place, float] = {}
         self._turns = asyncio.Semaphore(_PODS_AT_ONCE)
 
     async def read(self, policies: Sequence[Policy], now: datetime) -> Mapping[str, PodReadings]:
@@ -135,6 +144,9 @@ class Drains:
             for place, done in zip(places, freed, strict=True)
             if not done and place not in chosen
         ]
+        concerned = chosen.union(self._left_behind)
+        for place in self._forbidden_until.keys() - concerned:
+            del self._forbidden_until[place]
 
     def forget(self, key: str) -> None:
         """Take note that a policy is gone: its pods are to be released."""
@@ -143,25 +155,41 @@ class Drains:
             self._left_behind.append(chosen.place)
 
     async def _free(self, place: _Place, asked: int | None = None) -> bool:
-        """Release all pods that are marked; tell whether that is done.
+        """Release the pods that are marked, as far as that may be; tell whether that is done."""
+        if self._clock.monotonic() < self._forbidden_until.get(place, 0.0):
+            return False
+        try:
+            done = await self._let_go(place, asked)
+        except ForbiddenError as exc:
+            self._note_forbidden(place, exc)
+            return False
+        except ClusterError as exc:
+            _LOG.warning("pods not released", namespace=place.namespace, error=str(exc))
+            return False
+        self._forbidden_until.pop(place, None)
+        return done
+
+    async def _let_go(self, place: _Place, asked: int | None) -> bool:
+        """Release the pods that are marked; tell whether these are all.
 
         While more are there than are `asked` for, those that were told to go are left alone: a busy
         one would be removed in the place of each.
         """
-        try:
-            async with self._turns:
-                found = await pods.list_pods(self._api, *place)
-            too_many = asked is not None and len(found) > asked
-            held = [pod for pod in found if too_many and pod.stamped]
-            await self._each(
-                partial(pods.release, self._api, place.namespace, pod)
-                for pod in found
-                if pod.is_chosen and pod not in held
-            )
-        except ClusterError as exc:
-            _LOG.warning("pods not released", namespace=place.namespace, error=str(exc))
-            return False
+        async with self._turns:
+            found = await pods.list_pods(self._api, *place)
+        too_many = asked is not None and len(found) > asked
+        held = [pod for pod in found if too_many and pod.stamped]
+        await self._each(
+            partial(pods.release, self._api, place.namespace, pod)
+            for pod in found
+            if pod.is_chosen and pod not in held
+        )
         return not held
+
+    def _note_forbidden(self, place: _Place, why: ForbiddenError) -> None:
+        if place not in self._forbidden_until:
+            _LOG.warning("pods may not be released", namespace=place.namespace, error=str(why))
+        self._forbidden_until[place] = self._clock.monotonic() + _FORBIDDEN_SECONDS
 
     async def _list(self, place: _Place) -> PodsSeen:
         if not place.selector:
