@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -124,8 +124,18 @@ class Forecasts:
         if self._is_busy:
             self._waiting.append((now, loads))
             return
+        self._begin_anew(self._bank.drop_left_behind(now))
         known = [(self._rows[key].handle, load) for key, load in loads.items() if key in self._rows]
         self._bank.observe(now, [row for row, _ in known], [load for _, load in known])
+
+    def _begin_anew(self, lost: Set[int]) -> None:
+        """Drop the rows that the bank lost; their next pass opens them, and has a history read."""
+        keys = [key for key, row in self._rows.items() if row.handle in lost] if lost else ()
+        for key in keys:
+            del self._rows[key]
+            self.forget(key)
+        if keys:
+            _LOG.warning("the clock jumped: forecasts begin from their histories", rows=len(keys))
 
     def outlook(self, policy: Policy, now: datetime, lead: timedelta | None) -> Outlook | None:
         """Tell what to expect when a replica asked for now would be ready."""

@@ -14,6 +14,7 @@ from agentscaler.observe.sources import SecretKey
 from agentscaler.report import logs
 
 _KEPT_SECONDS: Final = 60.0
+_UNUSED_SECONDS: Final = 3600.0  # whoever looks more seldom reads it anew
 _LOG: Final = logs.logger("agentscaler.secrets")
 
 
@@ -29,6 +30,7 @@ class Keyring:
         self._api = api
         self._clock = clock
         self._kept: dict[SecretKey, _Kept] = {}
+        self._wanted_at: dict[SecretKey, float] = {}
 
     @property
     def known(self) -> Mapping[SecretKey, Credentials]:
@@ -39,9 +41,18 @@ class Keyring:
         """Read the Secrets that these policies name, unless they were read within the minute."""
         now = self._clock.monotonic()
         wanted = {key for policy in policies if (key := _key(policy))}
+        self._forget_unused(wanted, now)
         stale = [key for key in wanted if self._is_stale(key, now)]
         await asyncio.gather(*(self._renew(key, now) for key in stale))
         return self.known
+
+    def _forget_unused(self, wanted: Iterable[SecretKey], now: float) -> None:
+        """Keep no Secret in memory that no policy names any more."""
+        self._wanted_at.update(dict.fromkeys(wanted, now))
+        unused = [key for key, at in self._wanted_at.items() if now - at > _UNUSED_SECONDS]
+        for key in unused:
+            del self._wanted_at[key]
+            self._kept.pop(key, None)
 
     def _is_stale(self, key: SecretKey, now: float) -> bool:
         kept = self._kept.get(key)

@@ -84,6 +84,19 @@ class Bank:
         else:
             cohort.begin(slot, 0.5)
 
+    def drop_left_behind(self, now: datetime) -> frozenset[int]:
+        """Close the rows that time has jumped away from, forth or back, and name them.
+
+        What was missed would be closed bucket by bucket: minutes, after a weekend of ten thousand
+        rows. Going back, samples would be dropped until time has come as far again.
+        """
+        numbers = [key for key, cohort in self._cohorts.items() if cohort.is_left_behind(now)]
+        for number in numbers:
+            del self._cohorts[number], self._free[number]
+        rows = np.flatnonzero(np.isin(self._cohort_of, numbers))
+        self._cohort_of[rows] = _NOWHERE
+        return frozenset(rows.tolist())
+
     def observe(self, now: datetime, rows: Sequence[int] | Ints, loads: ArrayLike) -> None:
         """Take the loads of rows, in slots, as seen at `now`, and close the buckets before.
 

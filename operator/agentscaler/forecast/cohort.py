@@ -18,6 +18,10 @@ MOST_LOAD: Final = 1e9
 LONGEST_MEMORY: Final = 9
 """Seasons after which nothing is remembered: older history is not worked in, and rows that time
 has left so far behind begin anew."""
+_MOST_MISSED: Final = 120
+"""Buckets that are closed as unknown while decisions wait; ten thousand rows take 20 ms each."""
+_MOST_BACK: Final = timedelta(minutes=5)
+"""Until time that went back has come so far again, samples are dropped as late."""
 
 
 class Forecaster(Protocol):
@@ -65,10 +69,16 @@ class Cohort:
         """Let a row begin anew, with nothing seen."""
         self._put(np.array([slot]), Cohort(self.method, self.rhythm, np.array([quantile])))
 
+    def is_left_behind(self, now: datetime) -> bool:
+        """Tell whether time has jumped so far that a history serves better than what is here."""
+        missed = self.rhythm.number(now) - self.open
+        return not self._is_new() and (
+            missed > _MOST_MISSED or missed * self.rhythm.bucket < -_MOST_BACK
+        )
+
     def advance(self, bucket: int) -> None:
         """Close all buckets before this one; those without samples have an unknown load."""
-        is_new = self.open == 0 and not self.counts.any()  # not to close all buckets since 1970
-        if is_new or bucket - self.open > LONGEST_MEMORY * self.rhythm.buckets:
+        if self._is_new() or bucket - self.open > LONGEST_MEMORY * self.rhythm.buckets:
             self.forecaster = _forecaster(self.method, self.rhythm, self.quantiles)
             self.sums[:] = self.counts[:] = 0
             self.open = bucket
@@ -106,6 +116,10 @@ class Cohort:
         # The load of a bucket is that of its middle, half a bucket after its beginning.
         ahead = max(1.0, self.rhythm.position(moment.timestamp()) + 0.5 - self.open)
         return self.forecaster.view(slot, float(ahead), over / self.rhythm.bucket)
+
+    def _is_new(self) -> bool:
+        """Not to close all buckets since 1970."""
+        return self.open == 0 and not self.counts.any()
 
     def _loads(self) -> Doubles:
         with np.errstate(invalid="ignore"):

@@ -53,14 +53,15 @@ class Past(Recorder):
 
 
 class Pauses:
-    """A clock that stands at noon, and on which every pause waits for the test."""
+    """A clock that stands, and on which every pause waits for the test."""
 
-    def __init__(self) -> None:
+    def __init__(self, date: datetime = NOON) -> None:
+        self.date = date
         self.begun: list[float] = []
         self.over = asyncio.Event()
 
     def now(self) -> datetime:
-        return NOON
+        return self.date
 
     def monotonic(self) -> float:
         return 1000.0

@@ -102,6 +102,16 @@ async def test_secret_that_was_deleted_counts_no_more(hall: Hall) -> None:
     assert await hall.tokens(keyed()) == {}
 
 
+async def test_secret_that_no_policy_names_any_more_is_forgotten(hall: Hall) -> None:
+    hall.put("sesame")
+    hall.put("other", "others")
+    await hall.tokens(keyed("a"), keyed("b", "others"))
+    for _ in range(2):
+        hall.clock.seconds += 1801
+        await hall.tokens(keyed("b", "others"))
+    assert set(hall.keyring.known) == {("agents", "others")}
+
+
 async def test_failing_server_makes_no_known_secret_unknown(hall: Hall) -> None:
     hall.put("sesame")
     await hall.tokens(keyed())
