@@ -1,7 +1,8 @@
 """Copies of collections against every way in which lists and watches may fail."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,9 @@ class Following:
         self.server = server
         self.clock = NotingClock()
         self.changes: list[Change] = []
+        self.refused: dict[str, int] = {}
+        self.gates: dict[str, asyncio.Event] = {}
+        self.tries: Counter[str] = Counter()
         self.mirror: Mirror[int] = Mirror(
             api,
             FLEETS.at(),
@@ -50,6 +54,12 @@ class Following:
         )
 
     async def _read(self, body: dict[str, Any], _before: int | None) -> int | None:
+        name = body["metadata"]["name"]
+        self.tries[name] += 1
+        if name in self.gates:
+            await self.gates[name].wait()
+        if self.refused.get(name, 0) >= self.tries[name]:
+            raise ClusterError("not told")
         size = int(body["spec"]["size"])
         return None if size < 0 else size
 
@@ -65,7 +75,11 @@ class Following:
 
 @asynccontextmanager
 async def following(
-    folder: Path, *, watch_seconds: int = 300, **sizes: int
+    folder: Path,
+    *,
+    watch_seconds: int = 300,
+    prepare: Callable[[Following], None] | None = None,
+    **sizes: int,
 ) -> AsyncIterator[Following]:
     limits = Limits(
         per_second=10_000,
@@ -78,12 +92,15 @@ async def following(
         for name, size in sizes.items():
             server.objects.put("fleets", fleet(name, size))
         it = Following(server, api)
-        task = asyncio.create_task(it.mirror.run())
+        if prepare is not None:
+            prepare(it)
+        tasks = [asyncio.create_task(work()) for work in (it.mirror.run, it.mirror.read_again)]
         try:
             yield it
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_mirror_tells_what_there_is_and_what_changes(tmp_path: Path) -> None:
@@ -105,6 +122,35 @@ async def test_mirror_says_nothing_when_nothing_that_is_kept_changed(tmp_path: P
         it.server.objects.put("fleets", fleet("b", 5))
         await until(lambda: "b" in it.sizes())
         assert it.changes == [("a", None, 1), ("b", None, 5)]
+
+
+async def test_object_that_is_not_told_while_a_list_takes_long_is_read_again(
+    tmp_path: Path,
+) -> None:
+    """Its first pause may be over before the list is."""
+
+    def refuse_one_and_hold_the_next(it: Following) -> None:
+        it.refused["a"], it.gates["b"] = 1, asyncio.Event()
+
+    async with following(tmp_path, prepare=refuse_one_and_hold_the_next, a=1, b=2) as it:
+        await until(lambda: it.tries["b"] == 1)
+        await asyncio.sleep(0.1)  # ten seconds of its clock: longer than any first pause
+        it.gates["b"].set()
+        await until(lambda: it.sizes() == {"a": 1, "b": 2})
+
+
+async def test_object_that_is_refused_for_good_delays_no_other(tmp_path: Path) -> None:
+    """The one is tried every five minutes at last, the other after five seconds."""
+
+    def refuse(it: Following) -> None:
+        it.refused["never"] = 10**6
+
+    async with following(tmp_path, prepare=refuse, never=1, a=1) as it:
+        await until(lambda: it.tries["never"] > 7)
+        it.refused["a"], tries = it.tries["a"] + 1, it.tries["never"]
+        it.server.objects.put("fleets", fleet("a", 2))
+        await until(lambda: it.sizes() == {"a": 2})
+        assert it.tries["never"] == tries
 
 
 async def test_objects_without_interest_are_not_kept(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ _OLD_SECONDS: Final = 120.0
 _FIRST_LIST_SECONDS: Final = 60.0
 # Pauses before what could not be read is tried again: some may be refused for good.
 _LATE_SECONDS: Final = (5.0, 300.0)
+_LOOK_SECONDS: Final = 2.0  # for those whose pause is over
 # A watch that ends sooner than this was cut, not finished: pause before the next.
 _SHORT_SECONDS: Final = 1.0
 
@@ -45,10 +46,12 @@ class Doubt(NamedTuple):
 
 
 class _Late(NamedTuple):
-    """An object that could not be read, and why."""
+    """An object that could not be read, why, and when it is to be tried again."""
 
     body: Body
     error: ClusterError
+    pauses: Backoff
+    due: float
 
 
 _Lates: TypeAlias = dict[ObjectKey, _Late]
@@ -127,20 +130,23 @@ class Mirror(Generic[T]):
 
     async def read_again(self) -> None:
         """Read what could not be read before, until cancelled."""
-        backoff = Backoff(*_LATE_SECONDS)
         while True:
             await self._has_late.wait()
-            await self._clock.sleep(backoff.next_seconds())
+            await self._clock.sleep(_LOOK_SECONDS)
             for key, late in tuple(self._late.items()):
-                await self._read_late(key, late)
+                if self._clock.monotonic() >= late.due:
+                    await self._read_late(key, late)
             if not self._late:
                 self._has_late.clear()
-                backoff.reset()
 
     async def _read_late(self, key: ObjectKey, late: _Late) -> None:
         found: _Lates = {}
-        after = await self._kept_of(late.body, self.kept.get(key), found)
-        if not found and self._late.get(key) is late:  # else there is a newer version
+        after = await self._kept_of(late.body, self.kept.get(key), found, late.pauses)
+        if self._late.get(key) is not late:
+            return  # there is a newer version
+        if found:
+            self._late.update(found)
+        else:
             del self._late[key]
             self._keep(key, after)
 
@@ -192,7 +198,8 @@ class Mirror(Generic[T]):
 
     def _replace(self, listed: dict[ObjectKey, T], late: _Lates, version: str) -> None:
         before, self.kept = self.kept, listed
-        self._late = late
+        self._late.clear()
+        self._note_late(late)
         self._version, self.synced = version, True
         for key in before.keys() | listed.keys():
             if before.get(key) != listed.get(key):
@@ -219,7 +226,14 @@ class Mirror(Generic[T]):
             await self._update(_key(body), None if kind == "DELETED" else body)
         self._version = body["metadata"]["resourceVersion"]
 
-    async def _kept_of(self, body: Body, before: T | None, late: _Lates) -> T | None:
+    def _note_late(self, late: _Lates) -> None:
+        self._late.update(late)
+        if self._late:
+            self._has_late.set()
+
+    async def _kept_of(
+        self, body: Body, before: T | None, late: _Lates, pauses: Backoff | None = None
+    ) -> T | None:
         try:
             return await self._read(body, before)
         except (KeyError, TypeError, ValueError, AttributeError) as exc:
@@ -229,14 +243,18 @@ class Mirror(Generic[T]):
         except ClusterError as exc:
             # One object whose scale cannot be read must not hold up all others of its kind.
             logger.warning("not readable: %s %s: %s", self.place.what, _key(body), exc)
-            late[_key(body)] = _Late(body, exc)
-            self._has_late.set()
+            pauses = pauses or Backoff(*_LATE_SECONDS)
+            due = self._clock.monotonic() + pauses.next_seconds()
+            late[_key(body)] = _Late(body, exc, pauses, due)
             return before
 
     async def _update(self, key: ObjectKey, body: Body | None) -> None:
         self._late.pop(key, None)
         before = self.kept.get(key)
-        self._keep(key, None if body is None else await self._kept_of(body, before, self._late))
+        late: _Lates = {}
+        after = None if body is None else await self._kept_of(body, before, late)
+        self._note_late(late)
+        self._keep(key, after)
 
     def _keep(self, key: ObjectKey, after: T | None) -> None:
         before = self.kept.get(key)
