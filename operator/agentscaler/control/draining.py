@@ -18,7 +18,7 @@ from agentscaler.api.policy import Policy
 from agentscaler.clock import Clock
 from agentscaler.control.keyring import Keyring
 from agentscaler.control.registry import Entry
-from agentscaler.decide.draining import Retreat
+from agentscaler.decide.draining import Retreat, bound_to_go
 from agentscaler.decide.snapshot import Missing, Pod, Why
 from agentscaler.errors import (
     AgentscalerError,
@@ -47,8 +47,11 @@ _LOG: Final = logs.logger("agentscaler.draining")
 
 
 class _Place(NamedTuple):
+    """Where the pods of a target are; those that are `numbered` go from the highest down."""
+
     namespace: str
     selector: str
+    numbered: bool
 
 
 class _Chosen(NamedTuple):
@@ -75,7 +78,7 @@ class Drains:
 
     async def look(self, policy: Policy, target: Target, readings: PodReadings) -> PodsSeen:
         """Give the pods of a target with what each serves."""
-        return _join(await self._list(_Place(policy.namespace, target.selector)), readings)
+        return _join(await self._list(policy.namespace, target.selector), readings)
 
     def meet(self, entry: Entry) -> None:
         """Have released what a policy of the same name had chosen, that is gone since."""
@@ -86,17 +89,12 @@ class Drains:
     def remember(self, entry: Entry, target: Target) -> None:
         """Keep where the chosen pods of a policy are, as long as it has any."""
         if entry.draining:
-            place = _Place(entry.namespace, target.selector)
-            self._chosen.setdefault(entry.key, _Chosen(entry.uid, place))
+            self._turn_to(entry, target)
 
     async def choose(self, entry: Entry, target: Target, retreat: Retreat) -> None:
         """Mark the pods that are to go and have to end their work first; release all others."""
-        place = _Place(entry.namespace, target.selector)
-        before = self._chosen.get(entry.key)
-        if before is not None and before.place != place:
-            self._left_behind.append(before.place)
+        place = self._turn_to(entry, target)
         self._left_behind = [each for each in self._left_behind if each != place]
-        self._chosen[entry.key] = _Chosen(entry.uid, place)
         entry.draining = names(retreat)
         now = self._clock.now()
         await self._each(
@@ -107,6 +105,16 @@ class Drains:
             for pod in retreat.waiting
             if pod.draining_since is None
         )
+
+    def _turn_to(self, entry: Entry, target: Target) -> _Place:
+        """Have what was chosen elsewhere released: by the count of this target none may be."""
+        numbered = entry.policy is not None and entry.policy.spec.scale_target_ref.is_numbered
+        place = _Place(entry.namespace, target.selector, numbered)
+        before = self._chosen.get(entry.key)
+        if before is not None and before.place != place:
+            self._left_behind.append(before.place)
+        self._chosen[entry.key] = _Chosen(entry.uid, place)
+        return place
 
     async def stamp(self, namespace: str, retreat: Retreat) -> None:
         """Have just these pods removed by the next step down; ConflictError if one is gone."""
@@ -170,15 +178,10 @@ class Drains:
         return done
 
     async def _let_go(self, place: _Place, asked: int | None) -> bool:
-        """Release the pods that are marked; tell whether these are all.
-
-        While more are there than are `asked` for, those that were told to go are left alone: a busy
-        one would be removed in the place of each.
-        """
+        """Release the pods that are marked, but for those bound to go; tell whether none is."""
         async with self._turns:
-            found = await pods.list_pods(self._api, *place)
-        too_many = asked is not None and len(found) > asked
-        held = [pod for pod in found if too_many and pod.stamped]
+            found = await pods.list_pods(self._api, place.namespace, place.selector)
+        held = () if asked is None else bound_to_go(found, asked, numbered=place.numbered)
         await self._each(
             partial(pods.release, self._api, place.namespace, pod)
             for pod in found
@@ -191,12 +194,12 @@ class Drains:
             _LOG.warning("pods may not be released", namespace=place.namespace, error=str(why))
         self._forbidden_until[place] = self._clock.monotonic() + _FORBIDDEN_SECONDS
 
-    async def _list(self, place: _Place) -> PodsSeen:
-        if not place.selector:
+    async def _list(self, namespace: str, selector: str) -> PodsSeen:
+        if not selector:
             return Missing(Why.EMPTY, "the target has no selector of pods")
         try:
             async with asyncio.timeout(_LIST_SECONDS):
-                return await pods.list_pods(self._api, *place)
+                return await pods.list_pods(self._api, namespace, selector)
         except TimeoutError:
             return Missing(Why.TIMEOUT, "the pods were not listed in time")
         except ClusterError as exc:

@@ -76,6 +76,18 @@ def retreat_of(policy: PolicySpec, seen: Snapshot, decision: Decision) -> Retrea
     return _plan(policy, seen.now, decision.current, wanted, pods)
 
 
+def bound_to_go(pods: Iterable[Pod], asked: int, *, numbered: bool) -> tuple[Pod, ...]:
+    """Give the chosen pods that their controller, `asked` for so many, is yet to remove.
+
+    Of `numbered` ones those beyond the count. Of others any that was told to go: were it let stay
+    now, a busy one would be removed in its place.
+    """
+    in_order = sorted(pods, key=lambda pod: _ordinal(pod.name))
+    if numbered:
+        return tuple(pod for pod in in_order[asked:] if pod.is_chosen)
+    return tuple(pod for pod in in_order if pod.stamped) if len(in_order) > asked else ()
+
+
 def _pods_of(seen: Snapshot) -> tuple[Pod, ...] | Missing:
     """Give the pods, if they are just those of the target.
 

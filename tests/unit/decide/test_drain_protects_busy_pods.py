@@ -180,6 +180,15 @@ def test_stateful_set_gives_up_only_the_idle_tail() -> None:
     assert (names(chosen.leaving), names(chosen.waiting)) == (["agent-2"], ["agent-1"])
 
 
+def test_pods_that_were_told_to_go_are_bound_to_while_their_controller_has_yet_to_follow() -> None:
+    chosen = [replace(pod(f"agent-{n}"), draining_since=NOON, stamped=True) for n in (2, 3, 4)]
+    fleet = [pod("agent-0"), pod("agent-1"), *chosen]
+    bound = draining.bound_to_go
+    assert names(bound(fleet, 4, numbered=False)) == ["agent-2", "agent-3", "agent-4"]
+    assert names(bound(fleet, 4, numbered=True)) == ["agent-4"]
+    assert bound(fleet, 5, numbered=False) == bound(fleet, 5, numbered=True) == ()
+
+
 def test_pods_that_are_yet_to_be_created_are_counted() -> None:
     yet_to_be = shrinking(pod("a", 2), pod("b", 2), replicas=4)
     assert decide(policy(), yet_to_be, worlds.OLD).replicas == 2
