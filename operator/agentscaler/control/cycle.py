@@ -227,6 +227,7 @@ class Cycle:
     async def _observe(self, policies: list[Policy], now: datetime) -> Mapping[str, Readings]:
         parts = self._parts
         if not policies:
+            parts.forecasts.feed((), now, {})  # time passes all the same
             return {}
         secrets = await parts.keyring.read(policies)
         seen = await parts.observer.observe(policies, now=now, secrets=secrets, at_most=_QUESTIONS)

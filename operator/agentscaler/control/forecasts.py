@@ -181,12 +181,13 @@ class Forecasts:
         found = await self._recorder.fetch_history(
             batch, now=now, span=stretch.span, step=stretch.step, secrets=self._secrets()
         )
-        self._count_tries(batch, found)
-        # A policy that went, or wants another shape since, has no use for this history.
+        # A policy that went, or has another row since, has no use for this history.
+        same = [policy for policy in batch if self._rows.get(policy.key) is asked_for[policy.key]]
+        self._count_tries(same, found)
         handles = {
-            key: known.handle
-            for key in found
-            if (known := self._rows.get(key)) is not None and known is asked_for[key]
+            policy.key: known.handle
+            for policy in same
+            if policy.key in found and (known := self._rows.get(policy.key)) is not None
         }
         if handles:
             await self._work_in(handles, found, now)

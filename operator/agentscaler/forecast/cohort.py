@@ -73,7 +73,7 @@ class Cohort:
         """Tell whether time has jumped so far that a history serves better than what is here."""
         missed = self.rhythm.number(now) - self.open
         return not self._is_new() and (
-            missed > _MOST_MISSED or missed * self.rhythm.bucket < -_MOST_BACK
+            missed > _MOST_MISSED or (missed + 1) * self.rhythm.bucket < -_MOST_BACK
         )
 
     def advance(self, bucket: int) -> None:

@@ -135,6 +135,26 @@ async def test_clock_that_jumps_has_the_histories_read_anew(hours: int) -> None:
     assert expected(forecasts.outlook(one, clock.date, None)) == pytest.approx(8.0, abs=1)
 
 
+async def test_clock_that_jumps_while_a_history_is_read_has_it_read_again() -> None:
+    past, clock, one = Past(load=8.0), Pauses(), observing()
+    forecasts = made(past, clock)
+    forecasts.feed([one], NOON, {})
+
+    def jump() -> None:
+        if len(past.asked) == 1:
+            clock.date = NOON + 24 * HOUR
+            for minutes in range(2):
+                forecasts.feed([one], clock.date + minutes * MINUTE, {})
+
+    past.meanwhile = jump
+    async with filling(forecasts):
+        await until(lambda: clock.begun)
+        clock.over.set()
+        await until(lambda: not forecasts._without_history and not forecasts._is_busy)
+    assert len(past.asked) == 2
+    assert expected(forecasts.outlook(one, clock.date, None)) == pytest.approx(8.0, abs=1)
+
+
 def test_clock_that_is_set_right_by_a_minute_loses_nothing() -> None:
     forecasts, one = made(), observing()
     for minute in [*range(60), *range(58, 65)]:

@@ -185,6 +185,28 @@ def cohorts(bank: Bank) -> list[Cohort]:
     return list(bank._cohorts.values())
 
 
+@pytest.mark.parametrize(
+    ("jump", "lost"),
+    [
+        (2 * HOUR + MINUTE, "day"),
+        (MINUTE, ""),
+        (-4 * MINUTE, ""),
+        (-7 * MINUTE, "day"),
+        (-15 * MINUTE, "day week"),
+        (15 * HOUR, "day week"),
+    ],
+)
+def test_rows_are_left_behind_where_time_jumps_further_than_they_can_bridge(
+    jump: timedelta, lost: str
+) -> None:
+    """The buckets of a week have seven minutes: there, none may be lost for a moment's sake."""
+    bank = Bank()
+    found = {"day": bank.add(season=DAY), "week": bank.add(season=7 * DAY)}
+    now = MIDNIGHT + 3 * MINUTE
+    bank.observe(now, list(found.values()), [1.0, 1.0])
+    assert bank.drop_left_behind(now + jump) == {found[name] for name in lost.split()}
+
+
 def test_cohort_goes_with_its_last_row() -> None:
     """A policy whose season is changed over and over left one behind each time."""
     bank, row = Bank(), None
