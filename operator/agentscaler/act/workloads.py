@@ -24,8 +24,9 @@ class Target:
     """The workload of a policy: replicas asked for, ready, and of the newest revision.
 
     `rolling_out` is true while its controller replaces replicas and gets on with it; `mixed` while
-    replicas of several revisions are there, as also a paused or stuck rollout leaves them. Two
-    targets that differ only in their version are equal: nothing happened that matters.
+    replicas of several revisions are there, as also a paused or stuck rollout leaves them. Numbered
+    pods begin with `first_number`. Two targets that differ only in their version are equal: nothing
+    happened that matters.
     """
 
     replicas: int
@@ -37,6 +38,7 @@ class Target:
     uid: str
     resource_version: str = field(compare=False)
     writer: Writer | None
+    first_number: int = 0
 
 
 class Outdated(NamedTuple):
@@ -136,6 +138,7 @@ def _target(
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
         writer=last_writer(metadata, path),
+        first_number=((body.get("spec") or {}).get("ordinals") or {}).get("start", 0),
     )
 
 

@@ -47,11 +47,11 @@ _LOG: Final = logs.logger("agentscaler.draining")
 
 
 class _Place(NamedTuple):
-    """Where the pods of a target are; those that are `numbered` go from the highest down."""
+    """Where the pods of a target are, and the number of the first if they are numbered."""
 
     namespace: str
     selector: str
-    numbered: bool
+    first_number: int | None
 
 
 class _Chosen(NamedTuple):
@@ -109,7 +109,8 @@ class Drains:
     def _turn_to(self, entry: Entry, target: Target) -> _Place:
         """Have what was chosen elsewhere released: by the count of this target none may be."""
         numbered = entry.policy is not None and entry.policy.spec.scale_target_ref.is_numbered
-        place = _Place(entry.namespace, target.selector, numbered)
+        first = target.first_number if numbered else None
+        place = _Place(entry.namespace, target.selector, first)
         before = self._chosen.get(entry.key)
         if before is not None and before.place != place:
             self._left_behind.append(before.place)
@@ -144,7 +145,9 @@ class Drains:
 
     async def release_left_behind(self) -> None:
         """Release the chosen pods of policies that are gone, or turned to another target."""
-        places, self._left_behind = self._left_behind, []
+        now, until = self._clock.monotonic(), self._forbidden_until
+        places = [each for each in self._left_behind if now >= until.get(each, 0.0)]
+        self._left_behind = [each for each in self._left_behind if now < until.get(each, 0.0)]
         freed = await asyncio.gather(*(self._free(place) for place in places))
         chosen = {each.place for each in self._chosen.values()}  # who chooses releases all others
         self._left_behind += [
@@ -164,8 +167,6 @@ class Drains:
 
     async def _free(self, place: _Place, asked: int | None = None) -> bool:
         """Release the pods that are marked, as far as that may be; tell whether that is done."""
-        if self._clock.monotonic() < self._forbidden_until.get(place, 0.0):
-            return False
         try:
             done = await self._let_go(place, asked)
         except ForbiddenError as exc:
@@ -179,9 +180,11 @@ class Drains:
 
     async def _let_go(self, place: _Place, asked: int | None) -> bool:
         """Release the pods that are marked, but for those bound to go; tell whether none is."""
+        if not place.selector:
+            return True  # it would find the pods of all others
         async with self._turns:
             found = await pods.list_pods(self._api, place.namespace, place.selector)
-        held = () if asked is None else bound_to_go(found, asked, numbered=place.numbered)
+        held = () if asked is None else bound_to_go(found, asked, place.first_number)
         await self._each(
             partial(pods.release, self._api, place.namespace, pod)
             for pod in found

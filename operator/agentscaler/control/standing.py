@@ -169,4 +169,5 @@ def _replicas(entry: Entry, target: Target, policy: Policy, now: datetime) -> Re
     current = current_of(entry, target, now)
     starting = max(0, current - target.ready)
     is_mixed = target.mixed and policy.spec.drain is not None
-    return Replicas(current, target.ready, starting, target.rolling_out or is_mixed)
+    rolling_out = target.rolling_out or is_mixed
+    return Replicas(current, target.ready, starting, rolling_out, target.first_number)

@@ -4,12 +4,11 @@ Every pod is busy until it is known to be idle. One that was chosen to go and st
 for `drain.maxWait`; then it goes all the same, and the decision says so.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import takewhile
 from math import inf
-from typing import Final
+from typing import Final, TypeAlias
 
 from agentscaler.api.draining import Drain
 from agentscaler.api.policy import PolicySpec
@@ -23,6 +22,9 @@ _OFF: Final = Drain()
 _NOT_LOOKED: Final = Missing(Why.EMPTY, "not looked at")
 # A pod that was taken out of service gets no new request once proxies have heard of it.
 _SETTLED: Final = timedelta(seconds=2)
+
+_Ranked: TypeAlias = tuple[int, Pod]
+"""A pod goes when the count is its rank or less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def protect(wanted: int, policy: PolicySpec, seen: Snapshot, _memory: Memory) ->
     if isinstance(pods, Missing):
         said = f"nothing is removed: what the pods serve is unknown ({pods})"
         return Step(_STAGE, wanted, current, "PodsUnknown", said, hint=f"would be {wanted} if idle")
-    retreat = _plan(policy, seen.now, current, wanted, pods)
+    retreat = _plan(policy, seen, wanted, pods)
     if retreat.forced:
         return _forced(policy, wanted, retreat)
     if not retreat.waiting:
@@ -73,19 +75,18 @@ def retreat_of(policy: PolicySpec, seen: Snapshot, decision: Decision) -> Retrea
     pods = _pods_of(seen)
     if wanted is None or isinstance(pods, Missing):
         return None
-    return _plan(policy, seen.now, decision.current, wanted, pods)
+    return _plan(policy, seen, wanted, pods)
 
 
-def bound_to_go(pods: Iterable[Pod], asked: int, *, numbered: bool) -> tuple[Pod, ...]:
+def bound_to_go(pods: Sequence[Pod], asked: int, first: int | None) -> tuple[Pod, ...]:
     """Give the chosen pods that their controller, `asked` for so many, is yet to remove.
 
-    Of `numbered` ones those beyond the count. Of others any that was told to go: were it let stay
-    now, a busy one would be removed in its place.
+    Of pods that are numbered from a `first` on, those beyond the count. Of others any that was told
+    to go: were it let stay now, a busy one would be removed in its place.
     """
-    in_order = sorted(pods, key=lambda pod: _ordinal(pod.name))
-    if numbered:
-        return tuple(pod for pod in in_order[asked:] if pod.is_chosen)
-    return tuple(pod for pod in in_order if pod.stamped) if len(in_order) > asked else ()
+    if first is not None:
+        return tuple(pod for pod in pods if pod.is_chosen and _number(pod) >= first + asked)
+    return tuple(pod for pod in pods if pod.stamped) if len(pods) > asked else ()
 
 
 def _pods_of(seen: Snapshot) -> tuple[Pod, ...] | Missing:
@@ -109,29 +110,35 @@ def _pods_of(seen: Snapshot) -> tuple[Pod, ...] | Missing:
     return seen.pods
 
 
-def _plan(
-    policy: PolicySpec, now: datetime, current: int, wanted: int, pods: tuple[Pod, ...]
-) -> Retreat:
-    overdue = now - (policy.drain or _OFF).max_wait
-    in_order = _removal_order(policy, overdue, pods)
-    free = sum(1 for _ in takewhile(lambda pod: _is_idle(pod) or _is_due(pod, overdue), in_order))
-    # Counted from the pods there are: some may not be created yet.
-    replicas = min(current, max(wanted, len(pods) - free))
-    left, last = max(0, len(pods) - replicas), max(0, len(pods) - wanted)
-    leaving = in_order[:left]
+def _plan(policy: PolicySpec, seen: Snapshot, wanted: int, pods: tuple[Pod, ...]) -> Retreat:
+    overdue = seen.now - (policy.drain or _OFF).max_wait
+    if policy.scale_target_ref.is_numbered:
+        ranked = _by_number(seen.replicas.first_number, pods)
+    else:
+        ranked = _by_preference(overdue, pods)
+    ranked = [each for each in ranked if each[0] < seen.replicas.current]  # others go anyway
+    kept = (rank for rank, pod in ranked if not (_is_idle(pod) or _is_due(pod, overdue)))
+    replicas = max(wanted, 1 + max(kept, default=-1))
+    leaving = tuple(pod for rank, pod in ranked if rank >= replicas)
     return Retreat(
         replicas=replicas,
         leaving=leaving,
-        waiting=in_order[left:last],
+        waiting=tuple(pod for rank, pod in ranked if wanted <= rank < replicas),
         forced=tuple(pod for pod in leaving if not _is_idle(pod)),
-        spared=tuple(pod for pod in in_order[last:] if pod.is_chosen),
+        spared=tuple(pod for rank, pod in ranked if rank < wanted and pod.is_chosen),
     )
 
 
-def _removal_order(policy: PolicySpec, overdue: datetime, pods: Iterable[Pod]) -> tuple[Pod, ...]:
-    """Sort the pods as their controller will remove them, once it was told which to prefer."""
-    if policy.scale_target_ref.is_numbered:
-        return tuple(sorted(pods, key=lambda pod: (-_ordinal(pod.name), pod.name)))
+def _by_number(first: int, pods: Iterable[Pod]) -> list[_Ranked]:
+    """Rank the pods of a StatefulSet by their numbers, also where one below is missing."""
+    return sorted(((_number(pod) - first, pod) for pod in pods), key=lambda each: -each[0])
+
+
+def _by_preference(overdue: datetime, pods: Iterable[Pod]) -> list[_Ranked]:
+    """Rank the pods as a ReplicaSet removes them, once it was told which to prefer.
+
+    Counted from the pods there are: some may not be created yet.
+    """
 
     def order(pod: Pod) -> tuple[bool, bool, bool, bool, datetime, float, str]:
         since = pod.draining_since or datetime.max.replace(tzinfo=overdue.tzinfo)
@@ -139,11 +146,12 @@ def _removal_order(policy: PolicySpec, overdue: datetime, pods: Iterable[Pod]) -
         law = (pod.started, pod.ready)
         return (*law, not _is_idle(pod), not _is_due(pod, overdue), since, _load(pod), pod.name)
 
-    return tuple(sorted(pods, key=order))
+    return list(enumerate(sorted(pods, key=order, reverse=True)))[::-1]
 
 
-def _ordinal(name: str) -> int:
-    last = name.rpartition("-")[2]
+def _number(pod: Pod) -> int:
+    """Tell the number of a pod; one without any, which is another workload's, is never beyond."""
+    last = pod.name.rpartition("-")[2]
     return int(last) if last.isdecimal() else -1
 
 

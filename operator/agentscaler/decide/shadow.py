@@ -14,7 +14,7 @@ from agentscaler.api.policy import PolicySpec
 from agentscaler.api.signals import SignalName
 from agentscaler.decide import engine, work
 from agentscaler.decide.decision import Decision, Memory, carried_out
-from agentscaler.decide.snapshot import Missing, Reading, Replicas, Snapshot
+from agentscaler.decide.snapshot import Missing, Reading, Snapshot
 
 _LONGEST_POLLS: Final = 4
 """Polls after which nobody knows what happened meanwhile: a longer silence is not counted."""
@@ -90,7 +90,8 @@ def _booked(spec: PolicySpec, seen: Snapshot, shadow: Shadow) -> Shadow:
 def _view(seen: Snapshot, shadow: Shadow) -> Snapshot:
     """Show the candidate its own fleet, with as many slots a replica as the real one has."""
     ready = shadow.ready
-    counts = Replicas(shadow.replicas, ready, shadow.replicas - ready, seen.replicas.rolling_out)
+    starting = shadow.replicas - ready
+    counts = replace(seen.replicas, current=shadow.replicas, ready=ready, starting=starting)
     return replace(seen, replicas=counts, signals=_scaled(seen, ready), pods=None)
 
 

@@ -41,12 +41,16 @@ Reading: TypeAlias = float | Missing
 
 @dataclass(frozen=True, slots=True)
 class Replicas:
-    """The counts of a target: asked for, ready to serve, and still starting."""
+    """The counts of a target: asked for, ready to serve, and still starting.
+
+    The pods of a StatefulSet are numbered from `first_number` on.
+    """
 
     current: int
     ready: int
     starting: int = 0
     rolling_out: bool = False
+    first_number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,3 +162,8 @@ def test_other_kind_is_rolling_out_only_if_it_counts_updated_replicas() -> None:
 )
 def test_selector_is_written_as_list_requests_take_it(selector: dict[str, Any], text: str) -> None:
     assert selector_text(selector) == text
+
+
+@pytest.mark.parametrize(("spec", "first"), [({}, 0), ({"ordinals": {"start": 5}}, 5)])
+def test_pods_are_numbered_from_where_the_workload_says(spec: dict[str, Any], first: int) -> None:
+    assert read_plain(body({"updateStrategy": ROLLING, **spec}, {})).first_number == first

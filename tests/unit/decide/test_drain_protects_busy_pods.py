@@ -17,6 +17,7 @@ from tests.unit.decide import worlds
 from tests.unit.decide.worlds import MINUTE, NOON, SECOND, UNKNOWN
 
 AT_ONCE = {"scaleDown": {"cooldown": "0s", "maxStep": 100}}
+STATEFUL = {"kind": "StatefulSet", "name": "agent"}
 LONG_AGO = NOON - 11 * MINUTE
 
 
@@ -33,6 +34,17 @@ def shrinking(*pods: Pod, replicas: int | None = None) -> Snapshot:
     """Give a look at a fleet that nothing is asked of, so that one replica would do."""
     count = len(pods) if replicas is None else replicas
     return replace(worlds.seen(replicas=count, ready=min(count, len(pods))), pods=pods)
+
+
+def numbered(*pods: Pod, first: int = 0, replicas: int | None = None) -> Snapshot:
+    """Look at a StatefulSet; unless said otherwise, it is asked for as many as its numbers tell."""
+    asked = max((number_of(each) + 1 - first for each in pods), default=0)
+    seen = shrinking(*pods, replicas=asked if replicas is None else replicas)
+    return replace(seen, replicas=replace(seen.replicas, first_number=first))
+
+
+def number_of(each: Pod) -> int:
+    return int(each.name.removeprefix("agent-"))
 
 
 def names(pods: tuple[Pod, ...]) -> list[str]:
@@ -171,22 +183,44 @@ def test_pod_that_is_not_ready_and_unknown_holds_all_up_for_it_would_go_first() 
 
 
 def test_stateful_set_gives_up_only_the_idle_tail() -> None:
-    ref = {"kind": "StatefulSet", "name": "agent"}
-    seen = shrinking(pod("agent-9"), pod("agent-8", 1), pod("agent-11"), pod("agent-10"))
-    chosen = retreat(policy(scaleTargetRef=ref), seen)
+    seen = numbered(pod("agent-9"), pod("agent-8", 1), pod("agent-11"), pod("agent-10"), first=8)
+    chosen = retreat(policy(scaleTargetRef=STATEFUL), seen)
     assert names(chosen.leaving) == ["agent-11", "agent-10", "agent-9"]
-    seen = shrinking(pod("agent-0"), pod("agent-1", 1), pod("agent-2"))
-    chosen = retreat(policy(scaleTargetRef=ref), seen)
+    seen = numbered(pod("agent-0"), pod("agent-1", 1), pod("agent-2"))
+    chosen = retreat(policy(scaleTargetRef=STATEFUL), seen)
     assert (names(chosen.leaving), names(chosen.waiting)) == (["agent-2"], ["agent-1"])
+
+
+@pytest.mark.parametrize("least", [1, 2])
+def test_stateful_set_of_which_a_pod_is_missing_keeps_the_busy_one_above(least: int) -> None:
+    """Its controller removes all from the count on, also while the place of one below is empty."""
+    spec = policy(scaleTargetRef=STATEFUL, minReplicas=least)
+    seen = numbered(pod("agent-0"), pod("agent-2", 1))
+    assert decide(spec, seen, worlds.OLD).replicas == 3
+    assert names(retreat(spec, seen).waiting) == ["agent-2"]
+
+
+def test_pod_that_is_beyond_the_count_already_holds_nothing_up() -> None:
+    seen = numbered(pod("agent-0"), pod("agent-1"), pod("agent-3", 1), replicas=3)
+    chosen = retreat(policy(scaleTargetRef=STATEFUL), seen)
+    assert (chosen.replicas, names(chosen.leaving)) == (1, ["agent-1"])
+
+
+def test_pod_without_a_number_is_never_removed_from_a_stateful_set() -> None:
+    seen = shrinking(pod("job", 1), pod("agent-0", 1), pod("agent-1"), replicas=4)
+    chosen = retreat(policy(scaleTargetRef=STATEFUL), seen)
+    assert (chosen.replicas, names(chosen.leaving), chosen.waiting) == (1, ["agent-1"], ())
 
 
 def test_pods_that_were_told_to_go_are_bound_to_while_their_controller_has_yet_to_follow() -> None:
     chosen = [replace(pod(f"agent-{n}"), draining_since=NOON, stamped=True) for n in (2, 3, 4)]
     fleet = [pod("agent-0"), pod("agent-1"), *chosen]
     bound = draining.bound_to_go
-    assert names(bound(fleet, 4, numbered=False)) == ["agent-2", "agent-3", "agent-4"]
-    assert names(bound(fleet, 4, numbered=True)) == ["agent-4"]
-    assert bound(fleet, 5, numbered=False) == bound(fleet, 5, numbered=True) == ()
+    assert names(bound(fleet, 4, None)) == ["agent-2", "agent-3", "agent-4"]
+    assert names(bound(fleet, 4, 0)) == ["agent-4"]
+    assert names(bound(fleet[1:], 3, 0)) == ["agent-3", "agent-4"]
+    assert names(bound(fleet[1:], 3, 1)) == ["agent-4"]
+    assert bound(fleet, 5, None) == bound(fleet, 5, 0) == ()
 
 
 def test_pods_that_are_yet_to_be_created_are_counted() -> None:
@@ -199,7 +233,7 @@ def test_pods_that_are_yet_to_be_created_are_counted() -> None:
 marks = st.one_of(st.none(), st.integers(0, 1200).map(lambda age: NOON - age * SECOND))
 pods_at_random = st.builds(
     Pod,
-    name=st.integers(0, 10**6).map(lambda number: f"agent-{number}"),
+    name=st.integers(0, 11).map(lambda number: f"agent-{number}"),
     in_flight=worlds.readings | st.just(0.0),
     sampled=st.integers(0, 300).map(lambda age: NOON - age * SECOND),
     started=st.booleans(),
@@ -213,9 +247,21 @@ protecting = st.builds(
     policy,
     minReplicas=st.integers(0, 5),
     scaleTargetRef=st.sampled_from(
-        [{"name": "agent"}, {"name": "agent", "kind": "StatefulSet"}],
+        [{"name": "agent"}, STATEFUL],
     ),
 )
+
+
+def looking(spec: PolicySpec, fleet: list[Pod]) -> Snapshot:
+    """Look at a fleet; of a StatefulSet, pods below the highest number may be missing."""
+    return (numbered if spec.scale_target_ref.is_numbered else shrinking)(*fleet)
+
+
+def gone(spec: PolicySpec, fleet: list[Pod], replicas: int) -> int:
+    """Count the pods that their controller removes for this count."""
+    if spec.scale_target_ref.is_numbered:
+        return sum(number_of(each) >= replicas for each in fleet)
+    return max(0, len(fleet) - replicas)
 
 
 def serves_nothing(each: Pod) -> bool:
@@ -230,10 +276,10 @@ def test_before_the_deadline_no_more_go_than_are_idle(spec: PolicySpec, fleet: l
         else each
         for each in fleet
     ]
-    seen = shrinking(*young)
+    seen = looking(spec, young)
     decision = decide(spec, seen, worlds.OLD)
     found = draining.retreat_of(spec, seen, decision)
-    removed = max(0, len(young) - decision.replicas)
+    removed = gone(spec, young, decision.replicas)
     assert removed <= sum(serves_nothing(each) for each in young)
     if found is not None:
         assert all(serves_nothing(each) for each in found.leaving)
@@ -245,13 +291,13 @@ def test_before_the_deadline_no_more_go_than_are_idle(spec: PolicySpec, fleet: l
 def test_chosen_pods_are_as_many_as_are_to_go_and_none_is_spared(
     spec: PolicySpec, fleet: list[Pod]
 ) -> None:
-    seen = shrinking(*fleet)
+    seen = looking(spec, fleet)
     decision = decide(spec, seen, worlds.OLD)
     found = draining.retreat_of(spec, seen, decision)
     if found is None:
         return
     wanted = next(step.before for step in decision.steps if step.name == "drain")
-    assert len(found.chosen) == max(0, len(fleet) - wanted)
+    assert len(found.chosen) == gone(spec, fleet, wanted)
     assert not set(found.chosen) & set(found.spared)
     assert set(found.forced) <= set(found.leaving)
     assert all(each.is_chosen for each in found.spared)
@@ -263,7 +309,7 @@ def test_order_in_which_pods_are_listed_does_not_matter(
 ) -> None:
     shuffled = list(fleet)
     chance.shuffle(shuffled)
-    first, second = shrinking(*fleet), shrinking(*shuffled)
+    first, second = looking(spec, fleet), looking(spec, shuffled)
     decision, other = decide(spec, first, worlds.OLD), decide(spec, second, worlds.OLD)
     assert decision == other
     assert draining.retreat_of(spec, first, decision) == draining.retreat_of(spec, second, other)
@@ -273,7 +319,8 @@ def test_order_in_which_pods_are_listed_does_not_matter(
 def test_demand_that_returns_ends_the_retreat(
     spec: PolicySpec, fleet: list[Pod], queue: float
 ) -> None:
-    needed = replace(shrinking(*fleet), signals=worlds.seen(queue_depth=4.0 * 13 + queue).signals)
+    signals = worlds.seen(queue_depth=4.0 * 13 + queue).signals
+    needed = replace(looking(spec, fleet), signals=signals)
     decision = decide(spec, needed, Memory(since=LONG_AGO, slots_per_replica=4.0))
     assert decision.replicas >= len(fleet)
     assert draining.retreat_of(spec, needed, decision) is None
@@ -296,12 +343,6 @@ def test_hint_tells_the_deadline_that_comes_first() -> None:
     decision = decide(policy(), shrinking(pod("a", 9), newer, older), worlds.OLD)
     assert "of 2 pods to go 2 are not idle yet (3 requests in flight)" in decision.message
     assert decision.hint == "would be 1 once idle, and is forced from 12:07:00 on"
-
-
-def test_numbered_pod_without_a_number_goes_last() -> None:
-    ref = {"kind": "StatefulSet", "name": "agent"}
-    seen = shrinking(pod("agent-x"), pod("agent-0"), pod("agent-1"))
-    assert names(retreat(policy(scaleTargetRef=ref), seen).leaving) == ["agent-1", "agent-0"]
 
 
 def test_one_of_the_idle_pods_that_is_still_in_service_is_told() -> None:
