@@ -1,7 +1,7 @@
 """Copies of collections against every way in which lists and watches may fail."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,8 +12,10 @@ import pytest
 from agentscaler.act.client import Api, Limits
 from agentscaler.act.mirror import Mirror
 from agentscaler.act.places import Resource
+from agentscaler.clock import Clock
 from agentscaler.errors import ClusterError, ForbiddenError, NotFoundError
 from tests.fakes.apiserver import FakeApiServer, Fault
+from tests.fakes.clocks import HandClock
 from tests.fakes.connected import HurriedClock, connected, until
 
 FLEETS = Resource("example.dev/v1", "fleets")
@@ -38,13 +40,14 @@ class NotingClock(HurriedClock):
 class Following:
     """A mirror of fleet sizes under way, and what it told."""
 
-    def __init__(self, server: FakeApiServer, api: Api) -> None:
+    def __init__(self, server: FakeApiServer, api: Api, clock: Clock) -> None:
         self.server = server
-        self.clock = NotingClock()
+        self.clock = clock
         self.changes: list[Change] = []
         self.refused: dict[str, int] = {}
         self.gates: dict[str, asyncio.Event] = {}
         self.tries: Counter[str] = Counter()
+        self.tried_at: defaultdict[str, list[float]] = defaultdict(list)
         self.mirror: Mirror[int] = Mirror(
             api,
             FLEETS.at(),
@@ -56,6 +59,7 @@ class Following:
     async def _read(self, body: dict[str, Any], _before: int | None) -> int | None:
         name = body["metadata"]["name"]
         self.tries[name] += 1
+        self.tried_at[name].append(self.clock.monotonic())
         if name in self.gates:
             await self.gates[name].wait()
         if self.refused.get(name, 0) >= self.tries[name]:
@@ -78,6 +82,7 @@ async def following(
     folder: Path,
     *,
     watch_seconds: int = 300,
+    clock: Clock | None = None,
     prepare: Callable[[Following], None] | None = None,
     **sizes: int,
 ) -> AsyncIterator[Following]:
@@ -91,7 +96,7 @@ async def following(
     async with connected(folder, limits=limits) as (server, api):
         for name, size in sizes.items():
             server.objects.put("fleets", fleet(name, size))
-        it = Following(server, api)
+        it = Following(server, api, clock or HurriedClock())
         if prepare is not None:
             prepare(it)
         tasks = [asyncio.create_task(work()) for work in (it.mirror.run, it.mirror.read_again)]
@@ -145,12 +150,28 @@ async def test_object_that_is_refused_for_good_delays_no_other(tmp_path: Path) -
     def refuse(it: Following) -> None:
         it.refused["never"] = 10**6
 
-    async with following(tmp_path, prepare=refuse, never=1, a=1) as it:
+    async with following(tmp_path, clock=HandClock(), prepare=refuse, never=1, a=1) as it:
         await until(lambda: it.tries["never"] > 7)
-        it.refused["a"], tries = it.tries["a"] + 1, it.tries["never"]
+        it.refused["a"] = it.tries["a"] + 1
         it.server.objects.put("fleets", fleet("a", 2))
         await until(lambda: it.sizes() == {"a": 2})
-        assert it.tries["never"] == tries
+        refused, read = it.tried_at["a"][-2:]
+        assert read - refused < 10
+
+
+async def test_object_is_not_taken_for_gone_while_it_is_read(tmp_path: Path) -> None:
+    def refuse(it: Following) -> None:
+        it.refused["a"] = 1
+
+    async with following(tmp_path, prepare=refuse, a=1) as it:
+        await it.mirror.settled()
+        it.gates["a"] = asyncio.Event()
+        it.server.objects.put("fleets", fleet("a", 2))
+        await until(lambda: it.tries["a"] > 1)
+        with pytest.raises(ClusterError, match="not told"):
+            it.mirror.find(("agents", "a"))
+        it.gates["a"].set()
+        await until(lambda: it.sizes() == {"a": 2})
 
 
 async def test_objects_without_interest_are_not_kept(tmp_path: Path) -> None:
@@ -258,11 +279,12 @@ async def test_error_within_the_stream_does_not_lose_what_is_known(tmp_path: Pat
 
 
 async def test_watch_that_is_always_cut_is_not_opened_without_pause(tmp_path: Path) -> None:
-    async with following(tmp_path, a=1) as it:
+    clock = NotingClock()
+    async with following(tmp_path, clock=clock, a=1) as it:
         it.server.faults.append(Fault("watch", "fleets", times=-1, text='{"type": "?"'))
         await until(lambda: it.watches() == 6)
         # Each pause is between half of it and all of it: 0.5 s, 1 s, 2 s, ...
-        pauses = zip(it.clock.slept[:5], (0.5, 1, 2, 4, 8), strict=True)
+        pauses = zip(clock.slept[:5], (0.5, 1, 2, 4, 8), strict=True)
         assert all(longest / 2 <= slept <= longest for slept, longest in pauses)
         assert it.lists() == 1
 

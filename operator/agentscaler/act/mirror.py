@@ -249,10 +249,10 @@ class Mirror(Generic[T]):
             return before
 
     async def _update(self, key: ObjectKey, body: Body | None) -> None:
-        self._late.pop(key, None)
-        before = self.kept.get(key)
         late: _Lates = {}
+        before = self.kept.get(key)
         after = None if body is None else await self._kept_of(body, before, late)
+        self._late.pop(key, None)  # not before: nobody is to find it absent meanwhile
         self._note_late(late)
         self._keep(key, after)
 
