@@ -61,6 +61,12 @@ async def test_namespace_with_long_queries_waits_for_them_alone(desk: Desk) -> N
     assert len(await desk.ask(*heavy, *usual)) == 53
 
 
+async def test_thousands_that_come_at_a_start_are_all_worked_out(desk: Desk) -> None:
+    """Whom the pass left out waited for the metrics and the decisions of all others."""
+    usual = [policy(f"u{place}") for place in range(1500)]
+    assert len(await desk.ask(*usual)) == 1500
+
+
 async def test_one_is_worked_out_however_long_it_takes(desk: Desk) -> None:
     heavy = [policy(f"h{place}", metrics=HEAVY) for place in range(3)]
     assert [len(await desk.ask(*heavy)) for _ in range(4)] == [1, 2, 3, 3]
