@@ -59,7 +59,10 @@ class Fleet:
         return name not in self.unready, int(self.cost(name) or 0)
 
     def is_marked(self, name: str) -> bool:
-        return conventions.DRAINING_ANNOTATION in self._annotations(name)
+        return self.marked_at(name) is not None
+
+    def marked_at(self, name: str) -> str | None:
+        return self._annotations(name).get(conventions.DRAINING_ANNOTATION)
 
     def serving(self, name: str) -> str | None:
         labels: dict[str, str] = self._metadata(name).get("labels", {})

@@ -37,6 +37,13 @@ class NotingClock(HurriedClock):
         await super().sleep(seconds)
 
 
+class StoppedClock(HurriedClock):
+    """No pause is ever over, so that only an event has an object read again."""
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
 class Following:
     """A mirror of fleet sizes under way, and what it told."""
 
@@ -163,7 +170,7 @@ async def test_object_is_not_taken_for_gone_while_it_is_read(tmp_path: Path) -> 
     def refuse(it: Following) -> None:
         it.refused["a"] = 1
 
-    async with following(tmp_path, prepare=refuse, a=1) as it:
+    async with following(tmp_path, clock=StoppedClock(), prepare=refuse, a=1) as it:
         await it.mirror.settled()
         it.gates["a"] = asyncio.Event()
         it.server.objects.put("fleets", fleet("a", 2))

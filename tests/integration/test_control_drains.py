@@ -289,42 +289,6 @@ async def test_what_may_not_be_released_is_told_once_and_seldom_tried(fleet: Fle
     assert fleet.serving("a") == "true"
 
 
-async def test_release_without_a_selector_touches_no_pod_of_others(fleet: Fleet) -> None:
-    fleet.start({"a": 1, "b": 1}, detachable=True)
-    await passes(fleet, 2)
-    [chosen] = fleet.leader.status()["draining"]
-    fleet.leader.agent("other", active=SLOTS)
-    place = "deployments", ("agents", "other")
-    fleet.leader.server.objects.merge(*place, {"spec": {"selector": {"matchLabels": None}}})
-    fleet.leader.policy("other", drain={}, demand=EAGER)
-    await passes(fleet, 1)
-    fleet.leader.entry("other").draining = ("long-gone",)
-    await passes(fleet, 2)
-    assert fleet.leader.entry("other").draining == ()
-    assert fleet.serving(chosen) == "false"
-
-
-async def test_pods_of_the_target_before_are_not_held_by_the_count_of_the_new_one(
-    fleet: Fleet,
-) -> None:
-    fleet.start({"a": 0, "b": 0, "c": 0}, detachable=True)
-    await passes(fleet, 2)
-    fleet.serve({"a": 0, "b": 0, "c": 0}, later=5)
-    fleet.leader.server.faults.append(Fault("patch", SCALE, times=-1, status=403))
-    await fleet.leader.run_pass(after=5)
-    chosen = fleet.leader.status()["draining"]
-    assert {fleet.cost(name) for name in chosen} == {"-1000000"}
-    fleet.leader.agent("other", replicas=1, active=SLOTS)
-    fleet.leader.policy(drain={}, demand=EAGER, scaleTargetRef={"name": "other"})
-    await passes(fleet, 2)
-    await fleet.leader.drains.release_left_behind()
-    assert [(fleet.serving(name), fleet.cost(name)) for name in chosen] == [
-        ("true", None) for _ in chosen
-    ]
-    await passes(fleet, 2)
-    assert "draining" not in fleet.leader.status()
-
-
 async def test_pods_of_a_policy_that_was_made_again_serve_again(fleet: Fleet) -> None:
     fleet.start({"a": 1, "b": 1}, detachable=True)
     await passes(fleet, 2)

@@ -254,7 +254,7 @@ class Mirror(Generic[T]):
         after = None if body is None else await self._kept_of(body, before, late)
         self._late.pop(key, None)  # not before: nobody is to find it absent meanwhile
         self._note_late(late)
-        self._keep(key, after)
+        self._keep(key, self.kept.get(key) if late else after)
 
     def _keep(self, key: ObjectKey, after: T | None) -> None:
         before = self.kept.get(key)

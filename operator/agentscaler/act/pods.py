@@ -46,8 +46,16 @@ def is_unscheduled(body: Body) -> bool:
 
 
 async def mark(api: Api, namespace: str, pod: Pod, now: datetime) -> None:
-    """Choose a pod to go: it is taken out of service if its labels allow it."""
-    metadata: Body = {"annotations": {conventions.DRAINING_ANNOTATION: now.isoformat()}}
+    """Choose a pod to go: it is taken out of service if its labels allow it, and waited for.
+
+    One that is waited for already keeps its time. One that was to go at once must have no cost any
+    more: with the cost of those that are idle it would be removed in the place of one of them.
+    """
+    since = pod.draining_since or now
+    annotations: dict[str, str | None] = {conventions.DRAINING_ANNOTATION: since.isoformat()}
+    if pod.stamped:
+        annotations[conventions.DELETION_COST] = None
+    metadata: Body = {"annotations": annotations}
     if pod.detachable:
         metadata["labels"] = {conventions.SERVING_LABEL: _SERVES_NOT}
     await _patch(api, namespace, pod, metadata)

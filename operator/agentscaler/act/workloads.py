@@ -5,7 +5,7 @@ Thousands of these are held in memory, so they hold as little as possible.
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import inf
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -68,13 +68,15 @@ def read_plain(body: Body) -> Target:
     spec, status = body.get("spec") or {}, body.get("status") or {}
     if "strategy" in spec:  # Deployments leave the number out while it is zero
         status = {"updatedReplicas": 0, **status}
-    return _target(
+    target = _target(
         {**body, "status": status},
         replicas=spec.get("replicas", 1),
         ready=status.get("readyReplicas", 0),
         rolling_out=not is_seen(body) or is_replacing(spec, status),
         selector=selector_text(spec.get("selector") or {}),
     )
+    ordinals = spec.get("ordinals")
+    return replace(target, first_number=ordinals.get("start", 0)) if ordinals else target
 
 
 def read_scaled(body: Body, scale: Scale, path: FieldPath = REPLICAS) -> Target:
@@ -138,7 +140,6 @@ def _target(
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
         writer=last_writer(metadata, path),
-        first_number=((body.get("spec") or {}).get("ordinals") or {}).get("start", 0),
     )
 
 

@@ -95,15 +95,16 @@ class Drains:
         """Mark the pods that are to go and have to end their work first; release all others."""
         place = self._turn_to(entry, target)
         self._left_behind = [each for each in self._left_behind if each != place]
-        entry.draining = names(retreat)
+        entry.draining = tuple(pod.name for pod in retreat.chosen + retreat.spared)
         now = self._clock.now()
         await self._each(
             partial(pods.release, self._api, place.namespace, pod) for pod in retreat.spared
         )
+        entry.draining = names(retreat)
         await self._each(
             partial(pods.mark, self._api, place.namespace, pod, now)
             for pod in retreat.waiting
-            if pod.draining_since is None
+            if pod.draining_since is None or pod.stamped
         )
 
     def _turn_to(self, entry: Entry, target: Target) -> _Place:

@@ -52,7 +52,7 @@ def protect(wanted: int, policy: PolicySpec, seen: Snapshot, _memory: Memory) ->
     current = seen.replicas.current
     if wanted >= current or not policy.drains:
         return None
-    pods = _pods_of(seen)
+    pods = _pods_of(policy, seen)
     if isinstance(pods, Missing):
         said = f"nothing is removed: what the pods serve is unknown ({pods})"
         return Step(_STAGE, wanted, current, "PodsUnknown", said, hint=f"would be {wanted} if idle")
@@ -72,7 +72,7 @@ def looks(decision: Decision) -> bool:
 def retreat_of(policy: PolicySpec, seen: Snapshot, decision: Decision) -> Retreat | None:
     """Give the pods that a decision is about; None when it removes none, or knows none."""
     wanted = next((step.before for step in decision.steps if step.name == _STAGE), None)
-    pods = _pods_of(seen)
+    pods = _pods_of(policy, seen)
     if wanted is None or isinstance(pods, Missing):
         return None
     return _plan(policy, seen, wanted, pods)
@@ -89,24 +89,27 @@ def bound_to_go(pods: Sequence[Pod], asked: int, first: int | None) -> tuple[Pod
     return tuple(pod for pod in pods if pod.stamped) if len(pods) > asked else ()
 
 
-def _pods_of(seen: Snapshot) -> tuple[Pod, ...] | Missing:
+def _pods_of(policy: PolicySpec, seen: Snapshot) -> tuple[Pod, ...] | Missing:
     """Give the pods, if they are just those of the target.
 
     Too few are as good as none, for those left out may be busy. Of too many, some may be others',
-    which no count of the target removes.
+    which no count of the target removes. A StatefulSet counts as ready what is about to end, too.
     """
     if seen.pods is None:
         return _NOT_LOOKED
     if isinstance(seen.pods, Missing):
         return seen.pods
     listed, replicas = len(seen.pods), seen.replicas
-    if listed < replicas.ready:
+    if listed < min(replicas.ready, replicas.current):
         said = f"{replicas.ready} are ready, but {listed} are listed"
         return Missing(Why.AMBIGUOUS, said)
     if listed > replicas.current:
         said = f"{listed} are listed, but {replicas.current} asked for: some are yet to go, or are "
         said += "another workload's, and the target needs a selector of its own"
         return Missing(Why.AMBIGUOUS, said)
+    beyond = replicas.first_number + replicas.current
+    if policy.scale_target_ref.is_numbered and any(_number(pod) >= beyond for pod in seen.pods):
+        return Missing(Why.AMBIGUOUS, f"a pod numbered {beyond} or higher is yet to go")
     return seen.pods
 
 
@@ -116,7 +119,6 @@ def _plan(policy: PolicySpec, seen: Snapshot, wanted: int, pods: tuple[Pod, ...]
         ranked = _by_number(seen.replicas.first_number, pods)
     else:
         ranked = _by_preference(overdue, pods)
-    ranked = [each for each in ranked if each[0] < seen.replicas.current]  # others go anyway
     kept = (rank for rank, pod in ranked if not (_is_idle(pod) or _is_due(pod, overdue)))
     replicas = max(wanted, 1 + max(kept, default=-1))
     leaving = tuple(pod for rank, pod in ranked if rank >= replicas)
@@ -179,12 +181,11 @@ def _is_due(pod: Pod, overdue: datetime) -> bool:
 
 
 def _limited(policy: PolicySpec, wanted: int, retreat: Retreat, seen: Snapshot) -> Step:
-    waiting = retreat.waiting
-    verb = "is" if len(waiting) == 1 else "are"
+    busy = tuple(pod for pod in retreat.waiting if not _is_idle(pod))
+    verb = "is" if len(busy) == 1 else "are"
     chosen = _count(len(retreat.chosen), "pod")
-    said = f"of {chosen} to go {len(waiting)} {verb} not idle yet ({_say_work(waiting)})"
-    first = min(pod.draining_since or seen.now for pod in waiting)
-    deadline = first + (policy.drain or _OFF).max_wait
+    said = f"of {chosen} to go {len(busy)} {verb} not idle yet ({_say_work(busy)})"
+    deadline = (busy[0].draining_since or seen.now) + (policy.drain or _OFF).max_wait
     hint = f"would be {wanted} once idle, and is forced from {format_time(deadline)} on"
     return Step(_STAGE, wanted, retreat.replicas, "Draining", said, hint=hint)
 

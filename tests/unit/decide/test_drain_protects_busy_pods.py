@@ -200,10 +200,28 @@ def test_stateful_set_of_which_a_pod_is_missing_keeps_the_busy_one_above(least: 
     assert names(retreat(spec, seen).waiting) == ["agent-2"]
 
 
-def test_pod_that_is_beyond_the_count_already_holds_nothing_up() -> None:
+def test_stateful_set_of_which_a_pod_beyond_the_count_is_listed_is_unknown() -> None:
+    """It is yet to go, or numbers are left out: either way, which pods go is not known."""
     seen = numbered(pod("agent-0"), pod("agent-1"), pod("agent-3", 1), replicas=3)
-    chosen = retreat(policy(scaleTargetRef=STATEFUL), seen)
-    assert (chosen.replicas, names(chosen.leaving)) == (1, ["agent-1"])
+    decision = decide(policy(scaleTargetRef=STATEFUL), seen, worlds.OLD)
+    assert (decision.replicas, decision.reason) == (3, "PodsUnknown")
+    assert "a pod numbered 3 or higher is yet to go" in decision.message
+
+
+def test_pods_that_are_about_to_end_and_count_as_ready_hold_nothing_up() -> None:
+    seen = shrinking(pod("agent-0"), pod("agent-1", 1), pod("agent-2"))
+    seen = replace(seen, replicas=Replicas(current=3, ready=4))
+    assert decide(policy(), seen, worlds.OLD).replicas == 1
+
+
+def test_of_a_stateful_set_only_busy_pods_are_told_as_waited_for() -> None:
+    idle = pod("agent-1", draining_since=NOON - 9 * MINUTE)
+    busy = pod("agent-2", 1, draining_since=NOON - MINUTE)
+    decision = decide(
+        policy(scaleTargetRef=STATEFUL), numbered(pod("agent-0"), idle, busy), worlds.OLD
+    )
+    assert "of 2 pods to go 1 is not idle yet (1 request in flight)" in decision.message
+    assert decision.hint.endswith("is forced from 12:09:00 on")
 
 
 def test_pod_without_a_number_is_never_removed_from_a_stateful_set() -> None:
