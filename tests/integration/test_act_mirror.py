@@ -52,6 +52,9 @@ class Following:
         self.clock = clock
         self.changes: list[Change] = []
         self.refused: dict[str, int] = {}
+        self.broken: set[int] = set()
+        self.begun: Counter[int] = Counter()
+        self.failed: Counter[int] = Counter()
         self.gates: dict[str, asyncio.Event] = {}
         self.tries: Counter[str] = Counter()
         self.tried_at: defaultdict[str, list[float]] = defaultdict(list)
@@ -67,11 +70,13 @@ class Following:
         name = body["metadata"]["name"]
         self.tries[name] += 1
         self.tried_at[name].append(self.clock.monotonic())
-        if name in self.gates:
-            await self.gates[name].wait()
-        if self.refused.get(name, 0) >= self.tries[name]:
-            raise ClusterError("not told")
         size = int(body["spec"]["size"])
+        self.begun[size] += 1
+        for gate in {name, f"{name}={size}"} & self.gates.keys():
+            await self.gates[gate].wait()
+        if self.refused.get(name, 0) >= self.tries[name] or size in self.broken:
+            self.failed[size] += 1
+            raise ClusterError("not told")
         return None if size < 0 else size
 
     def sizes(self) -> dict[str, int]:
@@ -179,6 +184,22 @@ async def test_object_is_not_taken_for_gone_while_it_is_read(tmp_path: Path) -> 
             it.mirror.find(("agents", "a"))
         it.gates["a"].set()
         await until(lambda: it.sizes() == {"a": 2})
+
+
+async def test_read_that_fails_does_not_undo_what_was_read_meanwhile(tmp_path: Path) -> None:
+    async with following(tmp_path, a=1) as it:
+        await it.mirror.settled()
+        it.broken, it.gates["a=3"] = {2, 3}, asyncio.Event()
+        it.server.objects.put("fleets", fleet("a", 2))
+        await until(lambda: it.failed[2])
+        it.server.objects.put("fleets", fleet("a", 3))
+        await until(lambda: it.begun[3])
+        it.broken = {3}
+        await until(lambda: it.sizes() == {"a": 2})
+        it.gates["a=3"].set()
+        await until(lambda: it.failed[3])
+        await asyncio.sleep(0)
+        assert it.sizes() == {"a": 2}
 
 
 async def test_objects_without_interest_are_not_kept(tmp_path: Path) -> None:

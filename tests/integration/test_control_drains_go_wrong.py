@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agentscaler.act.pods import read
+from agentscaler.control.draining import names
 from agentscaler.decide.draining import Retreat
 from agentscaler.errors import ForbiddenError
 from tests.fakes.apiserver import Fault
@@ -49,7 +50,7 @@ async def test_pod_whose_release_fails_stays_on_record(fleet: Fleet) -> None:
     spared = read(fleet.objects.get("pods", "agents", chosen), target.selector)
     with pytest.raises(ForbiddenError):
         await fleet.leader.drains.choose(entry, target, Retreat(2, spared=(spared,)))
-    assert entry.draining == (chosen,)
+    assert entry.draining == names(Retreat(2, spared=(spared,))) == (chosen,)
 
 
 async def test_release_without_a_selector_touches_no_pod_of_others(fleet: Fleet) -> None:

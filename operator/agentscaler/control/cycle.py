@@ -41,7 +41,7 @@ from agentscaler.report.troubles import Trouble
 
 # In each pass the others wait so long at most for those that grow.
 _LEAD_SECONDS: Final = 1.0
-# Long queries that are new delay a pass by so much; ten thousand usual policies take less.
+# Long queries that are new delay a pass by so much at most.
 _QUESTIONS: Final = timedelta(seconds=1)
 _LOG: Final = logs.logger("agentscaler.cycle")
 

@@ -95,12 +95,12 @@ class Drains:
         """Mark the pods that are to go and have to end their work first; release all others."""
         place = self._turn_to(entry, target)
         self._left_behind = [each for each in self._left_behind if each != place]
-        entry.draining = tuple(pod.name for pod in retreat.chosen + retreat.spared)
+        entry.draining = names(retreat)
         now = self._clock.now()
         await self._each(
             partial(pods.release, self._api, place.namespace, pod) for pod in retreat.spared
         )
-        entry.draining = names(retreat)
+        entry.draining = tuple(pod.name for pod in retreat.chosen)
         await self._each(
             partial(pods.mark, self._api, place.namespace, pod, now)
             for pod in retreat.waiting
@@ -234,8 +234,8 @@ class Drains:
 
 
 def names(retreat: Retreat) -> tuple[str, ...]:
-    """Name the pods that are to go."""
-    return tuple(pod.name for pod in retreat.chosen)
+    """Name the pods that are to go, and those that were and are yet to be released."""
+    return tuple(pod.name for pod in retreat.chosen + retreat.spared)
 
 
 def _join(found: PodsSeen, readings: PodReadings) -> PodsSeen:

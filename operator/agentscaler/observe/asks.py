@@ -277,6 +277,14 @@ def signal_of(spec: PolicySpec, name: SignalName) -> Signal:
     return signal
 
 
+def writes_queries(spec: PolicySpec) -> bool:
+    """Tell whether its author wrote PromQL, which may take long to read."""
+    signals = (signal_of(spec, name) for name in SignalName)
+    ratios = (each.rate_limited_ratio for each in spec.limits.providers)
+    written = any(each.query is not None for each in (*signals, *ratios))
+    return written or bool(spec.metrics or spec.gates)
+
+
 def _refusals(provider: Provider, window: timedelta) -> Want:
     """Ask which share of its calls a provider refuses, of all agents at once by default."""
     signal = provider.rate_limited_ratio

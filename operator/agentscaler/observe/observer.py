@@ -74,9 +74,8 @@ class Observer:
         """Read everything that these policies want to know, as of `now`.
 
         Never raise for what a server does: readings that cannot be had are Missing. End within the
-        deadline of the settings, and `at_most` so much later where policies are new (two
-        milliseconds for each of many): those whose questions cannot be worked out by then have no
-        readings.
+        deadline of the settings, and `at_most` so much later where queries are new: policies whose
+        queries cannot be read by then have no readings.
         """
         wanted, plans = self._planned(await self._questions.of(policies, at_most))
         until = self._clock.monotonic() + self._settings.deadline.total_seconds()

@@ -1,8 +1,10 @@
 """What each policy wants to know, worked out once, beside the event loop.
 
-Reading a query takes milliseconds, and a policy may hold dozens. So it is done on a thread, for a
-limited time in one pass, and the namespace that took least of that time is served next: whoever
-applies very many long queries waits for them alone.
+Reading a query takes milliseconds, and a policy may hold dozens. So it is done on a thread, for so
+long at most in one pass, and the namespace that took least of that time is served next: whoever
+applies very many long queries waits for them alone. Policies without queries of their own take 0.2
+ms each, and are not limited: thousands come at a start, and whom a pass leaves out waits for the
+decisions of all others.
 """
 
 import asyncio
@@ -19,10 +21,6 @@ from agentscaler.clock import Clock
 from agentscaler.observe import asks
 from agentscaler.observe.asks import Wants
 from agentscaler.observe.tenancy import Tenancy
-
-_EACH_SECONDS: Final = 0.002
-"""Time that every new policy adds. The preset signals of one take 0.2 ms of a core; thousands come
-at once at a start, and whom the pass leaves out waits for all decisions of the others."""
 
 logger: Final = logging.getLogger(__name__)
 
@@ -41,16 +39,15 @@ class Questions:
     async def of(self, policies: Iterable[Policy], at_most: timedelta | None) -> dict[str, Wants]:
         """Give what these policies want to know, by their keys.
 
-        `at_most` is the time for a few new ones; many have two milliseconds each. Left out are
-        those whose wants cannot be worked out, and those that there was no time for: they come
-        next.
+        Queries are read for `at_most` so long. Left out are those whose wants cannot be worked out,
+        and those that there was no time for: they come next.
         """
         asked = list(policies)
         new = [policy for policy in asked if self._find(policy) is None]
         if new:
             self._new.update((policy.key, policy) for policy in new)
-            until = inf if at_most is None else self._clock.monotonic() + _time(at_most, len(new))
-            self._keep(await asyncio.to_thread(lambda: list(self._work_out(new, until))))
+            limit = inf if at_most is None else at_most.total_seconds()
+            self._keep(await asyncio.to_thread(lambda: list(self._work_out(new, limit))))
             self._give_up(new)
         return {policy.key: wants for policy in asked if (wants := self._find(policy)) is not None}
 
@@ -74,14 +71,18 @@ class Questions:
             if self._new.get(policy.key) is policy:
                 del self._new[policy.key]
 
-    def _work_out(self, policies: Iterable[Policy], until: float) -> Iterator[tuple[Policy, Wants]]:
-        """Work out one after the other until the time is over, one at least.
+    def _work_out(self, policies: Iterable[Policy], limit: float) -> Iterator[tuple[Policy, Wants]]:
+        """Work out those without queries, then the others until their time is over, one at least.
 
         What a namespace took counts in the next passes too, until nothing is left.
         """
         waiting: defaultdict[str, deque[Policy]] = defaultdict(deque)
         for policy in policies:
-            waiting[policy.namespace].append(policy)
+            if asks.writes_queries(policy.spec):
+                waiting[policy.namespace].append(policy)
+            elif (wants := self._wants_of(policy)) is not None:
+                yield policy, wants
+        until = self._clock.monotonic() + limit
         turns = sorted((self._spent[namespace], namespace) for namespace in waiting)
         while turns:
             began = self._clock.monotonic()
@@ -104,7 +105,3 @@ class Questions:
         except Exception:
             logger.exception("questions of %s not worked out", policy.key)
             return None
-
-
-def _time(at_most: timedelta, policies: int) -> float:
-    return max(at_most.total_seconds(), policies * _EACH_SECONDS)

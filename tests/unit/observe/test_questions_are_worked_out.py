@@ -17,11 +17,11 @@ from tests.fakes.clocks import HandClock
 from tests.unit.observe.worlds import metric, policy
 
 SECOND = timedelta(seconds=1)
-HEAVY = [metric("m", "sum(heavy)")]
+HEAVY, SHORT = [metric("m", "sum(heavy)")], [metric("m", "sum(short)")]
 
 
 class Desk:
-    """Questions on a clock of their own: what has a metric of its author takes a second."""
+    """Questions on a clock of their own: a heavy query takes a second."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.worked_out: list[str] = []
@@ -32,7 +32,8 @@ class Desk:
 
     def _work_out(self, one: Policy, *more: Any) -> Wants:
         self.worked_out.append(one.key)
-        self.clock.seconds += 1.0 if one.spec.metrics else 0.001
+        is_heavy = any("heavy" in each.query for each in one.spec.metrics)
+        self.clock.seconds += 1.0 if is_heavy else 0.001
         return self._wants_of(one, *more)
 
     async def ask(self, *policies: Policy, at_most: timedelta | None = SECOND) -> Mapping[str, Any]:
@@ -55,7 +56,7 @@ async def test_wants_are_worked_out_once_for_each_spec(desk: Desk) -> None:
 
 async def test_namespace_with_long_queries_waits_for_them_alone(desk: Desk) -> None:
     heavy = [policy(f"h{place}", namespace="heavy", metrics=HEAVY) for place in range(3)]
-    usual = [policy(f"u{place}", namespace="usual") for place in range(50)]
+    usual = [policy(f"u{place}", namespace="usual", metrics=SHORT) for place in range(50)]
     assert len(await desk.ask(*heavy, *usual)) == 1  # whose cost nobody could know
     assert {each.key for each in usual} <= (await desk.ask(*heavy, *usual)).keys()
     assert len(await desk.ask(*heavy, *usual)) == 53
@@ -65,6 +66,32 @@ async def test_thousands_that_come_at_a_start_are_all_worked_out(desk: Desk) -> 
     """Whom the pass left out waited for the metrics and the decisions of all others."""
     usual = [policy(f"u{place}") for place in range(1500)]
     assert len(await desk.ask(*usual)) == 1500
+
+
+async def test_thousands_with_long_queries_delay_a_pass_no_longer_than_a_few(desk: Desk) -> None:
+    heavy = [policy(f"h{place}", metrics=HEAVY) for place in range(1000)]
+    usual = [policy(f"u{place}") for place in range(10)]
+    assert len(await desk.ask(*heavy, *usual)) == 11
+    assert desk.clock.seconds - 1000.0 < 1.1
+
+
+@pytest.mark.parametrize(
+    ("spec", "writes"),
+    [
+        ({}, False),
+        ({"signals": {"latency": {"metric": "waited_seconds"}}}, False),
+        ({"limits": {"providers": [{"name": "p"}]}}, False),
+        ({"metrics": HEAVY}, True),
+        ({"gates": [{"name": "g", "query": "sum(heavy)", "above": 1}]}, True),
+        ({"signals": {"latency": {"query": "sum(heavy)"}}}, True),
+        (
+            {"limits": {"providers": [{"name": "p", "rateLimitedRatio": {"query": "sum(heavy)"}}]}},
+            True,
+        ),
+    ],
+)
+def test_only_what_its_author_wrote_takes_long_to_read(spec: dict[str, Any], writes: bool) -> None:
+    assert asks.writes_queries(policy(**spec).spec) is writes
 
 
 async def test_one_is_worked_out_however_long_it_takes(desk: Desk) -> None:
