@@ -105,7 +105,7 @@ def test_changed_spec_is_followed_at_once(world: World) -> None:
     world.pin(queue=200, active=0)
     world.policy(maxReplicas=3, demand=EAGER)
     world.until_replicas(3)
-    assert world.status()["reason"] == "AtMaximum"
+    world.until_reason("AtMaximum")
     world.policy(maxReplicas=7, demand=EAGER)
     world.until_replicas(7)
 

@@ -82,9 +82,11 @@ class Walk:
         assert LEAST <= after <= MOST
         assert after > before or not blind, f"{name} was shrunk on missing data"
         assert self.mode[name] is Mode.AUTO, f"{name} was scaled in mode {self.mode[name]}"
-        lately = past[: self.passes]
-        moves = [(each["from"], each["to"]) for each in lately if each["outcome"] != "Failed"]
-        assert moves, f"{name} was scaled, and nothing on record did it: {lately}"
+        lately = [each for each in past[: self.passes] if each["outcome"] != "Failed"]
+        if lately and lately[0]["outcome"] == "Pending" and lately[0]["to"] != after:
+            del lately[0]  # it was refused, and the next pass sees what came of it
+        moves = [(each["from"], each["to"]) for each in lately]
+        assert moves, f"{name} was scaled, and nothing on record did it: {past[:2]}"
         if (before, after) not in moves[:1]:  # two passes may have moved it twice
             (middle, end), *first = moves
             assert (first, end) == ([(before, middle)], after), f"{name}: {past[:2]}"
