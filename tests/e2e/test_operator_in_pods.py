@@ -1,6 +1,8 @@
 """The operator where it belongs: its image, in two pods of the chart, on nodes that can fail."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,6 +53,15 @@ def system_pods(bed: Bed, namespace: str = SYSTEM_NAMESPACE) -> dict[str, dict[s
     return {each["metadata"]["name"]: each for each in found["items"]}
 
 
+DIGEST = """
+import hashlib, pathlib, agentscaler
+root, digest = pathlib.Path(agentscaler.__file__).parent, hashlib.sha256()
+for each in sorted(root.rglob("*.py")):
+    digest.update(each.relative_to(root).as_posix().encode() + each.read_bytes())
+print(digest.hexdigest())
+"""
+
+
 def leading(pods: OperatorPods) -> list[float]:
     return [value_on(pods.page(pod), "agentscaler_leader") for pod in pods.pods()]
 
@@ -64,6 +75,16 @@ def test_one_of_two_replicas_leads_and_neither_has_rights_on_its_node(
         assert installed.kubectl(*run, "id", "-u").strip() == "65532"
         with pytest.raises(BedError, match="Read-only file system"):
             installed.kubectl(*run, "touch", "/probe")
+
+
+def test_pods_run_what_is_tested(installed: Bed, pods: OperatorPods) -> None:
+    """A builder that kept its layers for too long had the suite test the code of another day."""
+    ours = subprocess.run(
+        [sys.executable, "-c", DIGEST], check=True, capture_output=True, text=True
+    ).stdout
+    for pod in pods.pods():
+        run = ("exec", pod, f"--namespace={SYSTEM_NAMESPACE}", "--", "python", "-c", DIGEST)
+        assert installed.kubectl(*run) == ours
 
 
 def test_other_replica_goes_on_when_the_leaders_pod_is_deleted(
