@@ -170,7 +170,7 @@ wheels: $(WHEELS)  ## Fetch and build all that the image installs, so that it bu
 image: $(WHEELS)  ## Build the container image (IMAGE=name:tag BASE=python:3.12-slim BUILDER=docker|podman)
 	@test -n "$(BUILDER)" || { echo "make image needs docker or podman; neither is installed" >&2; exit 1; }
 	$(BUILDER) build --build-arg BASE=$(BASE) \
-	  --build-arg WHEELS=$$(cat wheels/*.whl | sha256sum | cut -c 1-64) --file Containerfile --tag $(IMAGE) .
+	  --build-arg WHEELS=$$(cat wheels/*.whl | cksum | tr -d ' ') --file Containerfile --tag $(IMAGE) .
 
 # Archives: any kind loads them, whatever built them, and they are built anew only when they must.
 ARCHIVES := build/images/agentscaler.tar build/images/bed.tar
