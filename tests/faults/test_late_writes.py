@@ -63,6 +63,30 @@ async def test_scaling_left_pending_that_was_done_is_told_after_the_policy_ended
     assert leader.replicas() == 3  # its cooldown holds
 
 
+async def test_scaling_that_was_done_unheard_is_told_though_it_was_overtaken(
+    leader: Leader,
+) -> None:
+    """The work is gone before the watch tells of the count: the next decision asks for nothing."""
+    leader.agent(queue=0)
+    leader.policy(threshold=COOLDOWN)
+    await leader.run_pass()
+    leader.load(queue=20)
+    lost = Fault(*ACT, times=-1, status=500, carried_out=True)
+    leader.server.faults += [lost, Fault("get", SCALE, times=-1, status=500)]
+    leader.server.told_until = leader.server.objects.version
+    await leader.run_pass(caught_up=False)
+    leader.server.faults.clear()
+    leader.load(queue=0)
+    await leader.run_pass(after=5, caught_up=False)
+    assert [each["outcome"] for each in leader.history()] == ["Failed"]
+    leader.server.told_until = float("inf")
+    leader.load(queue=60)
+    await leader.run_pass(after=5)
+    assert [each["outcome"] for each in leader.history()] == ["Applied"]
+    assert leader.status()["lastScaleUpTime"]
+    assert leader.replicas() == 3  # its cooldown holds
+
+
 async def test_patch_that_arrives_after_another_has_led_is_refused(leader: Leader) -> None:
     """The leader is lost while its patch is on its way; the heir decides for another load."""
     leader.agent(queue=20)

@@ -196,7 +196,7 @@ class Cycle:
         if found is not None:
             self._parts.drains.remember(entry, found)
             count = current_of(entry, found, now)
-            entry.count_unsettled(count)
+            entry.count_landed(count, now)
         halted = composing.halted(
             entry.status,
             trouble,
@@ -209,7 +209,7 @@ class Cycle:
 
     def _pause(self, entry: Entry, standing: Workable, now: datetime) -> Plan:
         entry.unsee()
-        entry.count_unsettled(standing.replicas.current)
+        entry.count_landed(standing.replicas.current, now)
         paused = composing.paused(
             entry.status,
             standing.policy,
@@ -239,7 +239,7 @@ class Cycle:
 
     def _look(self, entry: Entry, workable: Workable, seen: Readings, now: datetime) -> Looked:
         policy, lead = workable.policy, entry.lead_time.value()
-        entry.count_unsettled(workable.replicas.current)
+        entry.count_landed(workable.replicas.current, now)
         entry.readings = seen
         snapshot = Snapshot(
             now=now,

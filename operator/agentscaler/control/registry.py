@@ -97,10 +97,10 @@ class Entry:
         self.shadow = candidates.recall(recorded)
         self.bottleneck = recorded.bottleneck
 
-    def count_unsettled(self, current: int) -> None:
-        """Count a scaling whose end nobody recorded: the answer was lost, or its asker ended."""
-        event = history.unsettled(self.status.history)
-        if event is None or event.to != current:
+    def count_landed(self, current: int, now: datetime) -> None:
+        """Have the cooldown of a scaling run of which nobody heard that it was carried out."""
+        event = history.landed(self.status.history, current, now)
+        if event is None:
             return
         at = event.time + timedelta(seconds=1)  # recorded times are cut: no cooldown may end early
         if history.direction_of(event) is Direction.UP:

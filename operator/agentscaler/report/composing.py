@@ -83,7 +83,7 @@ def paused(
     """Give the status of a policy that does nothing by its own word; the last decision stays."""
     verdict = verdicts.paused()
     judged = (verdicts.READY, verdict, verdicts.NO_CONFLICT)
-    past = _ended(old, replicas.current if replicas else None)
+    past = _ended(old, replicas.current if replicas else None, now)
     return _with(old, past[: policy.spec.history_limit]).model_copy(
         update={
             "observed_generation": policy.generation,
@@ -116,7 +116,7 @@ def halted(
     What is stale is dropped: counts, readings, decision. What was learned and done stays; the count
     that was `found` at the target tells what was done.
     """
-    old = _with(old, _ended(old, found))
+    old = _with(old, _ended(old, found, now))
     judged = [conditions.fails(ConditionType.READY, trouble.reason, trouble.message)]
     judged.append(conditions.fails(ConditionType.SCALING_ACTIVE, trouble.reason, trouble.message))
     if trouble.condition is ConditionType.CONFLICT:
@@ -140,9 +140,9 @@ def halted(
     )
 
 
-def _ended(old: PolicyStatus, count: int | None) -> History:
+def _ended(old: PolicyStatus, count: int | None, now: datetime) -> History:
     """Give the history of a policy that does no more: what is pending was done by now, or not."""
-    past = old.history if count is None else history.settle(old.history, count)
+    past = old.history if count is None else history.settle(old.history, count, now)
     return history.overtake(past)
 
 

@@ -7,6 +7,7 @@ process after a crash, is the same event.
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Final, TypeAlias
 
 from agentscaler.api.fields import format_time
@@ -18,6 +19,9 @@ History: TypeAlias = tuple[ScalingEvent, ...]
 
 _SECOND: Final = timedelta(seconds=1)
 _OPEN: Final = frozenset({Outcome.PENDING, Outcome.FAILED})
+OVERTAKEN: Final = "overtaken by a newer decision"
+# A count that is seen so late has come from another hand.
+_UNHEARD: Final = timedelta(minutes=2)
 
 
 def identify(uid: str, at: datetime, before: int, after: int) -> str:
@@ -59,22 +63,32 @@ def record(history: History, event: ScalingEvent, *, limit: int) -> History:
     return (event, *overtake(history))[:limit]
 
 
-def settle(history: History, current: int) -> History:
-    """Mark the pending events whose count the target now has as applied."""
-    return tuple(
-        _ended(event, Outcome.APPLIED)
-        if event.outcome is Outcome.PENDING and event.to == current
-        else event
-        for event in history
-    )
+def settle(history: History, current: int, now: datetime) -> History:
+    """Mark the event that has given the target its count, if nobody heard of it, as applied."""
+    done = landed(history, current, now)
+    return history if done is None else mark(history, done.id, Outcome.APPLIED)
+
+
+def landed(history: History, current: int, now: datetime) -> ScalingEvent | None:
+    """Give the event that has given the target its count though nobody heard of it, if one did.
+
+    The answer was lost, or its asker ended. What was overtaken may have been carried out, too: the
+    next decision was made of a count from before it.
+    """
+    lately = takewhile(lambda event: event.outcome is not Outcome.APPLIED, history)
+    return next((event for event in lately if event.to == current and _is_open(event, now)), None)
+
+
+def _is_open(event: ScalingEvent, now: datetime) -> bool:
+    if event.outcome is Outcome.PENDING:
+        return True
+    return event.failure == OVERTAKEN and now - event.time <= _UNHEARD
 
 
 def overtake(history: History) -> History:
     """End what is still pending: what was decided since no longer asks for it."""
     return tuple(
-        _ended(event, Outcome.FAILED, "overtaken by a newer decision")
-        if event.outcome is Outcome.PENDING
-        else event
+        _ended(event, Outcome.FAILED, OVERTAKEN) if event.outcome is Outcome.PENDING else event
         for event in history
     )
 
@@ -99,11 +113,6 @@ def mark(history: History, event_id: str, outcome: Outcome, failure: str = "") -
         else event
         for event in history
     )
-
-
-def unsettled(history: History) -> ScalingEvent | None:
-    """Give the event that is to be carried out, as recorded before a restart, if there is one."""
-    return next((event for event in history if event.outcome is Outcome.PENDING), None)
 
 
 def attempt(history: History, decision: Decision) -> ScalingEvent | None:

@@ -227,7 +227,7 @@ def _headline(judged: Iterable[Verdict], decision: Decision) -> tuple[str, str]:
 def _past(old: PolicyStatus, policy: Policy, seen: Snapshot, decision: Decision) -> History:
     """Give the history with what is known by now, and with the move that the decision asks for."""
     limit = policy.spec.history_limit
-    past = history.settle(old.history, seen.replicas.current)
+    past = history.settle(old.history, seen.replicas.current, decision.at)
     if decision.direction is Direction.NONE:
         return history.overtake(past)[:limit]
     if old.desired_replicas == decision.replicas and history.is_under_way(

@@ -67,11 +67,38 @@ def test_record_overtakes_what_is_pending() -> None:
 
 def test_settle_applies_what_the_target_shows() -> None:
     past = (event(4, 7), event(2, 4, minute=-5, outcome=Outcome.FAILED, failure="forbidden"))
-    assert [known.outcome for known in history.settle(past, 7)] == [
+    assert [known.outcome for known in history.settle(past, 7, NOON)] == [
         Outcome.APPLIED,
         Outcome.FAILED,
     ]
-    assert history.settle(past, 4) == past
+    assert history.settle(past, 4, NOON) == past
+
+
+def test_settle_applies_what_was_overtaken_if_the_target_shows_it_within_two_minutes() -> None:
+    overtaken = history.overtake((event(4, 7), event(2, 4, minute=-5, outcome=Outcome.APPLIED)))
+    soon = NOON + 2 * MINUTE
+    found = history.settle(overtaken, 7, soon)[0]
+    assert (found.outcome, found.failure) == (Outcome.APPLIED, "")
+    assert history.settle(overtaken, 5, soon) == overtaken
+    assert history.settle(overtaken, 7, soon + SECOND) == overtaken
+
+
+def test_settle_applies_the_overtaken_behind_one_that_was_refused() -> None:
+    refused = event(4, 8, minute=1, outcome=Outcome.FAILED, failure="was changed meanwhile")
+    past = history.settle((refused, *history.overtake((event(4, 7),))), 7, NOON + MINUTE)
+    assert [known.outcome for known in past] == [Outcome.FAILED, Outcome.APPLIED]
+
+
+def test_settle_applies_nothing_older_than_what_was_applied() -> None:
+    back = event(7, 4, minute=1, outcome=Outcome.APPLIED)
+    past = (back, *history.overtake((event(4, 7),)))
+    assert history.settle(past, 7, NOON + MINUTE) == past
+
+
+def test_settle_applies_one_of_several_that_ask_for_the_same() -> None:
+    past = (event(4, 7, minute=1), *history.overtake((event(4, 7),)))
+    found = history.settle(past, 7, NOON + MINUTE)
+    assert [known.outcome for known in found] == [Outcome.APPLIED, Outcome.FAILED]
 
 
 def test_failed_event_is_pending_again_from_the_next_try_on() -> None:
@@ -96,10 +123,11 @@ def test_mark_of_the_same_outcome_changes_nothing() -> None:
     assert history.mark(past, past[0].id, Outcome.FAILED, "forbidden") == past
 
 
-def test_unsettled_is_what_a_crash_left_behind() -> None:
+def test_landed_is_what_a_crash_left_behind_if_the_target_shows_it() -> None:
     done = event(2, 4, minute=-5, outcome=Outcome.APPLIED)
-    assert history.unsettled((event(4, 7), done)) == event(4, 7)
-    assert history.unsettled((done,)) is None
+    assert history.landed((event(4, 7), done), 7, NOON + 9 * MINUTE) == event(4, 7)
+    assert history.landed((event(4, 7), done), 4, NOON) is None
+    assert history.landed((), 4, NOON) is None
 
 
 def test_attempt_is_the_newest_open_event_of_the_same_move() -> None:
