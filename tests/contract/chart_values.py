@@ -30,6 +30,7 @@ VALUES: dict[str, dict[str, Any]] = {
         | {
             "bearerTokenSecret": {"name": "token", "key": "token"},
             "caSecret": {"name": "authority", "key": "ca.crt"},
+            "tenant": "team-a|team-b",
             "allowedServers": ["https://thanos.legal:9090"],
         },
         "policySecrets": {"enabled": True},

@@ -250,6 +250,7 @@ def test_values_reach_the_command_line(helm: Tool, tmp_path: Path) -> None:
         url,
         "--prometheus-bearer-token-file=/etc/agentscaler/prometheus-token/token",
         "--prometheus-ca-file=/etc/agentscaler/prometheus-ca/ca.crt",
+        "--prometheus-tenant=team-a|team-b",
         "--allow-server=https://thanos.legal:9090",
         "--trust-namespace=*",
         "--share-namespace=rabbitmq",

@@ -12,6 +12,9 @@
 - --prometheus-ca-file=/etc/agentscaler/prometheus-ca/{{ .key }}
 {{- end }}
 {{- end }}
+{{- with .Values.prometheus.tenant }}
+- {{ printf "--prometheus-tenant=%s" . | quote }}
+{{- end }}
 {{- range .Values.prometheus.allowedServers }}
 - --allow-server={{ . }}
 {{- end }}

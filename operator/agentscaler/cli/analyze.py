@@ -61,6 +61,7 @@ class Analysis:
 )
 @click.option("--prometheus-bearer-token-file", type=_FILE, help="File with a token for it.")
 @click.option("--prometheus-ca-file", type=_FILE, help="Authority (PEM) of its certificate.")
+@click.option("--prometheus-tenant", default="", help="Tenant, sent as X-Scope-OrgID.")
 def command(name: str | None, namespace: str | None, **options: Any) -> None:
     """Name the bottleneck of the policy NAME, or of all policies of the namespace.
 

@@ -1,4 +1,4 @@
-"""As whom the commands ask their Prometheus: the options of the token and of the authority."""
+"""As whom the commands ask their Prometheus: the options of token, authority and tenant."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,11 +9,15 @@ from agentscaler.observe.credentials import Credentials, tls_context
 
 
 def credentials_of(options: Mapping[str, Any]) -> Credentials:
-    """Read the files that the options name; raise UsageError for an authority that is none."""
+    """Read what the options name; raise UsageError for an authority or a tenant that is none."""
     file: Path | None = options["prometheus_ca_file"]
+    tenant: str = options["prometheus_tenant"]
+    if not (tenant.isascii() and tenant.isprintable()):
+        raise UsageError(f"--prometheus-tenant {tenant!r}: a header holds printable ASCII only")
     credentials = Credentials(
         token_file=options["prometheus_bearer_token_file"],
         authority=_text(file) if file else "",
+        tenant=tenant.strip(),
     )
     try:
         tls_context(credentials)

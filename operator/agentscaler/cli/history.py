@@ -63,6 +63,7 @@ _OPTIONS: Final = (
     ),
     click.option("--prometheus-bearer-token-file", type=_FILE, help="File with a token for it."),
     click.option("--prometheus-ca-file", type=_FILE, help="Authority (PEM) of its certificate."),
+    click.option("--prometheus-tenant", default="", help="Tenant, sent as X-Scope-OrgID."),
     click.option(
         "--since", callback=_span, default="7d", show_default=True, help="Length of the past."
     ),

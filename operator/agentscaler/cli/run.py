@@ -46,6 +46,12 @@ def _listen(
     help="File with the authority (PEM) that its certificate is checked against.",
 )
 @click.option(
+    "--prometheus-tenant",
+    default="",
+    show_default=False,
+    help="Tenant to ask it for, sent as X-Scope-OrgID: Mimir and Cortex want one.",
+)
+@click.option(
     "--allow-server",
     multiple=True,
     metavar="URL",

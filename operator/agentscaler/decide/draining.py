@@ -110,7 +110,17 @@ def _pods_of(policy: PolicySpec, seen: Snapshot) -> tuple[Pod, ...] | Missing:
     beyond = replicas.first_number + replicas.current
     if policy.scale_target_ref.is_numbered and any(_number(pod) >= beyond for pod in seen.pods):
         return Missing(Why.AMBIGUOUS, f"a pod numbered {beyond} or higher is yet to go")
-    return seen.pods
+    return _unless_dark(seen.pods)
+
+
+def _unless_dark(pods: tuple[Pod, ...]) -> tuple[Pod, ...] | Missing:
+    """Give the pods, if one at least has a reading: a metric by a wrong name has none of any."""
+    readings = [pod.in_flight for pod in pods if pod.started]
+    lacks = [each for each in readings if isinstance(each, Missing)]
+    if not readings or len(lacks) < len(readings):
+        return pods
+    said = f"no pod has a reading, the first for {lacks[0]}: is the metric's name right, and does "
+    return Missing(lacks[0].why, said + "it carry the label pod?")
 
 
 def _plan(policy: PolicySpec, seen: Snapshot, wanted: int, pods: tuple[Pod, ...]) -> Retreat:

@@ -21,7 +21,11 @@ spec: {scaleTargetRef: {name: research}, maxReplicas: 20}
 
 
 def options(file: Path | None) -> dict[str, Any]:
-    return {"prometheus_ca_file": file, "prometheus_bearer_token_file": None}
+    return {
+        "prometheus_ca_file": file,
+        "prometheus_bearer_token_file": None,
+        "prometheus_tenant": "team-a ",
+    }
 
 
 def test_comments_of_an_authority_may_have_any_letters(tmp_path: Path) -> None:
@@ -29,6 +33,13 @@ def test_comments_of_an_authority_may_have_any_letters(tmp_path: Path) -> None:
     file.write_bytes("# Köln\n".encode("latin-1") + PEM.encode())
     assert authority.credentials_of(options(file)).authority.endswith(PEM)
     assert authority.credentials_of(options(None)).authority == ""
+
+
+def test_tenant_is_one_that_a_header_can_hold() -> None:
+    assert authority.credentials_of(options(None)).tenant == "team-a"
+    for tenant in ("a\r\nCookie: b", "köln"):
+        with pytest.raises(UsageError, match="--prometheus-tenant .*printable ASCII"):
+            authority.credentials_of(options(None) | {"prometheus_tenant": tenant})
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_options_become_settings(run: Run, tmp_path: Path) -> None:
     settings = run(
         *REQUIRED,
         *("--prometheus-bearer-token-file", str(files["token"])),
-        *("--prometheus-ca-file", str(files["ca"])),
+        *("--prometheus-ca-file", str(files["ca"]), "--prometheus-tenant", "team-a"),
         *("--allow-server", "http://one.test", "--allow-server", "http://two.test"),
         *("--trust-namespace", "platform", "--share-namespace", "rabbitmq"),
         *("--namespace", "a", "-n", "b"),
@@ -83,7 +83,9 @@ def test_options_become_settings(run: Run, tmp_path: Path) -> None:
         *("--listen", "0.0.0.0:0", "--api-rate", "50"),
     )
     source = settings.source
-    assert source.credentials == Credentials(token_file=files["token"], authority=authority)
+    assert source.credentials == Credentials(
+        token_file=files["token"], authority=authority, tenant="team-a"
+    )
     assert source.allowed == {"http://one.test", "http://two.test"}
     assert source.tenancy == Tenancy(frozenset({"platform"}), frozenset({"rabbitmq"}))
     assert (settings.namespaces, settings.kubeconfig) == (("a", "b"), files["kubeconfig"])

@@ -130,6 +130,14 @@ def test_pod_without_a_reading_counts_as_busy() -> None:
     assert "1 pod without a reading" in decision.message
 
 
+def test_fleet_of_which_no_pod_has_a_reading_is_unknown_however_long() -> None:
+    dark = [pod(name, Missing(Why.EMPTY), draining_since=LONG_AGO) for name in "ab"]
+    seen = shrinking(*dark, pod("c", started=False))
+    decision = decide(policy(), seen, worlds.OLD)
+    assert (decision.replicas, decision.reason) == (3, "PodsUnknown")
+    assert "no pod has a reading" in decision.message
+
+
 def test_pod_that_stays_busy_goes_after_its_deadline_and_that_is_said() -> None:
     seen = shrinking(pod("a", 5), pod("b", 2, draining_since=LONG_AGO))
     decision = decide(policy(), seen, worlds.OLD)
