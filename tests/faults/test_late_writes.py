@@ -87,6 +87,48 @@ async def test_scaling_that_was_done_unheard_is_told_though_it_was_overtaken(
     assert leader.replicas() == 3  # its cooldown holds
 
 
+async def test_scaling_that_was_done_after_a_look_found_it_undone_is_told(leader: Leader) -> None:
+    leader.agent(queue=20)
+    leader.policy(threshold=COOLDOWN)
+    arrival = asyncio.Event()
+    leader.server.faults.append(Fault(*ACT, held=arrival))
+    await leader.run_pass()
+    assert [each["outcome"] for each in leader.history()] == ["Failed"]
+    arrival.set()
+    await until(lambda: leader.replicas() == 3)
+    leader.load(queue=0)
+    await leader.run_pass(after=5)
+    assert [each["outcome"] for each in leader.history()] == ["Applied"]
+    assert leader.status()["lastScaleUpTime"]
+
+
+async def have_failed(leader: Leader) -> None:
+    """Leave a scaling to three replicas that was refused."""
+    leader.agent(queue=20)
+    leader.policy(threshold=COOLDOWN)
+    leader.server.faults.append(Fault(*ACT, status=422))
+    await leader.run_pass()
+    assert [(each["to"], each["outcome"]) for each in leader.history()] == [(3, "Failed")]
+    leader.load(queue=0)
+
+
+async def test_count_of_somebody_else_is_not_told_as_ours(leader: Leader) -> None:
+    await have_failed(leader)
+    leader.set_replicas(3, manager="kubectl-edit")
+    await leader.run_pass(after=5)
+    assert [each["outcome"] for each in leader.history()] == ["Failed"]
+    assert "lastScaleUpTime" not in leader.status()
+
+
+async def test_count_of_another_target_is_not_told_as_ours(leader: Leader) -> None:
+    await have_failed(leader)
+    leader.agent("other", replicas=3)
+    leader.policy(threshold=COOLDOWN, scaleTargetRef={"name": "other"})
+    await leader.run_pass(after=5)
+    assert [each["outcome"] for each in leader.history()] == ["Failed"]
+    assert "lastScaleUpTime" not in leader.status()
+
+
 async def test_patch_that_arrives_after_another_has_led_is_refused(leader: Leader) -> None:
     """The leader is lost while its patch is on its way; the heir decides for another load."""
     leader.agent(queue=20)

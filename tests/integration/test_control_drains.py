@@ -174,6 +174,21 @@ async def test_nothing_goes_while_the_pods_are_unknown_however_long(
     assert fleet.leader.status()["decision"]["reason"] == "PodsUnknown"
 
 
+async def test_chosen_pods_serve_again_once_nothing_is_known_of_them_for_long(fleet: Fleet) -> None:
+    busy = {"a": 1.0, "b": 1.0, "c": 1.0, "d": 1.0}
+    fleet.start(busy, detachable=True, drain={"maxWait": "60s"})
+    await passes(fleet, 2)
+    assert [fleet.serving(name) for name in busy].count("false") == 3
+    fleet.leader.gauges.pods_down = True
+    fleet.leader.load(active=SLOTS)
+    await passes(fleet, 6, after=10)
+    assert [fleet.serving(name) for name in busy].count("false") == 3
+    await passes(fleet, 6, after=10)
+    assert [fleet.serving(name) for name in busy] == ["true"] * 4
+    assert fleet.leader.status()["decision"]["reason"] == "PodsUnknown"
+    assert fleet.leader.replicas() == 4
+
+
 @pytest.mark.parametrize("end", ["deleted", "paused", "turned off"])
 async def test_chosen_pods_are_released_when_their_policy_ends(fleet: Fleet, end: str) -> None:
     fleet.start({"a": 1, "b": 1}, detachable=True)

@@ -14,7 +14,7 @@ from typing import Final
 
 from agentscaler.act.client import Api
 from agentscaler.api.policy import Mode, Policy
-from agentscaler.api.status import MAX_DRAINING, CandidateStatus, PolicyStatus
+from agentscaler.api.status import MAX_DRAINING, CandidateStatus, PolicyStatus, ScalingEvent
 from agentscaler.clock import Clock
 from agentscaler.control import draining, order, proceeding
 from agentscaler.control.carrying import Carrier
@@ -192,30 +192,30 @@ class Cycle:
 
     def _halt(self, entry: Entry, trouble: Trouble, now: datetime) -> Plan:
         entry.unsee()
-        found, count = self._parts.judge.target(entry), None
+        found, count, landed = self._parts.judge.target(entry), None, None
         if found is not None:
             self._parts.drains.remember(entry, found)
             count = current_of(entry, found, now)
-            entry.count_landed(count, now)
+            landed = entry.hear(count, now, ours=self._parts.judge.is_ours(found))
         halted = composing.halted(
             entry.status,
             trouble,
             generation=entry.generation,
             now=now,
             target=_target_text(entry.policy) if entry.policy else "",
-            found=count,
+            landed=landed,
         )
         return self._noted(entry, halted, count)
 
     def _pause(self, entry: Entry, standing: Workable, now: datetime) -> Plan:
         entry.unsee()
-        entry.count_landed(standing.replicas.current, now)
         paused = composing.paused(
             entry.status,
             standing.policy,
             target=_target_text(standing.policy),
             replicas=standing.replicas,
             now=now,
+            landed=self._hear(entry, standing, now),
         )
         return self._noted(entry, paused, standing.replicas.current)
 
@@ -239,7 +239,7 @@ class Cycle:
 
     def _look(self, entry: Entry, workable: Workable, seen: Readings, now: datetime) -> Looked:
         policy, lead = workable.policy, entry.lead_time.value()
-        entry.count_landed(workable.replicas.current, now)
+        landed = self._hear(entry, workable, now)
         entry.readings = seen
         snapshot = Snapshot(
             now=now,
@@ -255,7 +255,11 @@ class Cycle:
         )
         decision = engine.decide(policy.spec, snapshot, entry.memory)
         self._parts.telemetry.decisions.inc()
-        return Looked(entry, workable, snapshot, decision)
+        return Looked(entry, workable, snapshot, decision, landed)
+
+    def _hear(self, entry: Entry, found: Workable, now: datetime) -> ScalingEvent | None:
+        ours = self._parts.judge.is_ours(found.target)
+        return entry.hear(found.replicas.current, now, ours=ours)
 
     def _begin(self, plan: Plan) -> None:
         if not plan.is_settled:
@@ -273,10 +277,12 @@ class Cycle:
             draining=entry.draining if retreat is None else draining.names(retreat),
             candidate=_rehearse(entry, policy, snapshot),
             bottleneck=entry.bottleneck,
+            landed=looked.landed,
         )
         found = entry.status, policy, snapshot, decision, facts
         due = self._parts.record.note(entry, outlines.after(*found))
-        keeps, asked = retreats.looks(decision), snapshot.replicas.current
+        keeps = retreats.looks(decision) and not draining.is_dark_for_long(entry, decision)
+        asked = snapshot.replicas.current
         plan = Plan(entry, None, looked.workable, decision, retreat, keeps, asked)
         if due or plan.scales:
             plan = replace(plan, compose=partial(composing.decided, *found))

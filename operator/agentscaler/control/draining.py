@@ -18,7 +18,8 @@ from agentscaler.api.policy import Policy
 from agentscaler.clock import Clock
 from agentscaler.control.keyring import Keyring
 from agentscaler.control.registry import Entry
-from agentscaler.decide.draining import Retreat, bound_to_go
+from agentscaler.decide.decision import Decision
+from agentscaler.decide.draining import UNKNOWN, Retreat, bound_to_go
 from agentscaler.decide.snapshot import Missing, Pod, Why
 from agentscaler.errors import (
     AgentscalerError,
@@ -231,6 +232,18 @@ class Drains:
         await asyncio.gather(*(go_on() for _ in range(_PODS_OF_ONE)))
         if failures:
             raise failures[0]
+
+
+def is_dark_for_long(entry: Entry, decision: Decision) -> bool:
+    """Tell whether the pods have been unknown for as long as a busy one is waited for, or longer.
+
+    Until then the chosen ones are kept out of service; a load that rises needs them.
+    """
+    known, recorded = entry.policy, entry.status.decision
+    if known is None or known.spec.drain is None or recorded is None:
+        return False
+    dark = decision.reason == recorded.reason == UNKNOWN
+    return dark and decision.at - recorded.since >= known.spec.drain.max_wait
 
 
 def names(retreat: Retreat) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agentscaler.api.policy import Mode
-from agentscaler.api.status import PolicyStatus
+from agentscaler.api.status import PolicyStatus, ScalingEvent
 from agentscaler.control.proceeding import Line
 from agentscaler.control.registry import Entry
 from agentscaler.control.standing import Workable
@@ -15,12 +15,16 @@ from agentscaler.decide.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A policy, what was seen of it, and what that leads to."""
+    """A policy, what was seen of it, and what that leads to.
+
+    `landed` is a scaling of before that turns out to have been carried out.
+    """
 
     entry: Entry
     workable: Workable
     snapshot: Snapshot
     decision: Decision
+    landed: ScalingEvent | None = None
 
 
 @dataclass(frozen=True, slots=True)

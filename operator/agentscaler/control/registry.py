@@ -9,14 +9,15 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 from math import isfinite
-from typing import Any
+from typing import Any, Final
 
 from agentscaler import conventions
 from agentscaler.act.places import Kind, TargetKey
 from agentscaler.act.workloads import NONE_OUTDATED, Outdated
 from agentscaler.api.policy import Policy, parse_policy
-from agentscaler.api.status import BottleneckStatus, PolicyStatus
+from agentscaler.api.status import BottleneckStatus, PolicyStatus, ScalingEvent
 from agentscaler.decide import reserve
 from agentscaler.decide.decision import Direction, Memory
 from agentscaler.decide.leadtime import LeadTime
@@ -28,6 +29,9 @@ from agentscaler.quantities import parse_duration, parse_quantity
 from agentscaler.report import candidates, history, limits
 from agentscaler.report import status as statuses
 from agentscaler.report.troubles import Trouble
+
+# A count that is seen so late has come of something else.
+_UNHEARD: Final = timedelta(minutes=2)
 
 
 @dataclass(slots=True)
@@ -42,7 +46,8 @@ class Entry:
     and `lacked` are those in which the last look found too few replicas.
     `otherwise` counts the decisions in a row whose reason is not the one on record.
     After a write that is `doubtful`, for its answer was lost, `stored` is what was read back; None
-    while `status` is what is on record. `gone` is one that was deleted, or is another's to follow.
+    while `status` is what is on record. `foreign` is the newest scaling of the target before.
+    `gone` is one that was deleted, or is another's to follow.
     """
 
     namespace: str
@@ -69,6 +74,7 @@ class Entry:
     otherwise: int = 0
     stored: PolicyStatus | None = None
     doubtful: bool = False
+    foreign: str = ""
     gone: bool = False
 
     @property
@@ -97,21 +103,28 @@ class Entry:
         self.shadow = candidates.recall(recorded)
         self.bottleneck = recorded.bottleneck
 
-    def count_landed(self, current: int, now: datetime) -> None:
-        """Have the cooldown of a scaling run of which nobody heard that it was carried out."""
-        event = history.landed(self.status.history, current, now)
+    def hear(self, current: int, now: datetime, *, ours: bool) -> ScalingEvent | None:
+        """Give the scaling that is found to have been carried out, if one is; its cooldown runs.
+
+        `ours` says that nobody else wrote the count that is there now.
+        """
+        past = takewhile(lambda each: each.id != self.foreign, self.status.history)
+        patience = max(_UNHEARD, 4 * self.policy.spec.polling_interval) if self.policy else _UNHEARD
+        event = history.landed(past, current, now, ours=ours, patience=patience)
         if event is None:
-            return
+            return None
         at = event.time + timedelta(seconds=1)  # recorded times are cut: no cooldown may end early
         if history.direction_of(event) is Direction.UP:
             self.memory = replace(self.memory, last_up=at)
         else:
             self.memory = replace(self.memory, last_down=at)
+        return event
 
     def turn_to_another_target(self) -> None:
         """Forget what was learned of the target before, but not what it has cost."""
         self.memory = Memory(limits=Learned(spend=self.memory.limits.spend))
         self.lead_time, self.shadow = LeadTime(), None
+        self.foreign = self.status.history[0].id if self.status.history else ""
         self.replicas, self.outdated = None, NONE_OUTDATED
         self.contest = self.contested_until = None
         self.unsee()

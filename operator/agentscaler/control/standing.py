@@ -107,6 +107,13 @@ class Judge:
             return None
         return reference_of(entry.policy, found)
 
+    def is_ours(self, target: Target) -> bool:
+        """Tell whether nobody else is known to have written the count of a target.
+
+        Our own write of zero leaves no trace: the API server notes no manager of it.
+        """
+        return target.writer is None or target.writer.manager == self._manager
+
     def _find(self, policy: Policy) -> Target | Trouble | Unknown:
         ref = policy.spec.scale_target_ref
         try:

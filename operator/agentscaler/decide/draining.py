@@ -17,6 +17,7 @@ from agentscaler.decide.snapshot import Missing, Pod, Snapshot, Why
 from agentscaler.quantities import format_duration, format_time
 
 FORCED: Final = "DrainForced"
+UNKNOWN: Final = "PodsUnknown"
 _STAGE: Final = "drain"
 _OFF: Final = Drain()
 _NOT_LOOKED: Final = Missing(Why.EMPTY, "not looked at")
@@ -55,7 +56,7 @@ def protect(wanted: int, policy: PolicySpec, seen: Snapshot, _memory: Memory) ->
     pods = _pods_of(policy, seen)
     if isinstance(pods, Missing):
         said = f"nothing is removed: what the pods serve is unknown ({pods})"
-        return Step(_STAGE, wanted, current, "PodsUnknown", said, hint=f"would be {wanted} if idle")
+        return Step(_STAGE, wanted, current, UNKNOWN, said, hint=f"would be {wanted} if idle")
     retreat = _plan(policy, seen, wanted, pods)
     if retreat.forced:
         return _forced(policy, wanted, retreat)

@@ -78,12 +78,18 @@ def ended(
 
 
 def paused(
-    old: PolicyStatus, policy: Policy, *, target: str, replicas: Replicas | None, now: datetime
+    old: PolicyStatus,
+    policy: Policy,
+    *,
+    target: str,
+    replicas: Replicas | None,
+    now: datetime,
+    landed: ScalingEvent | None = None,
 ) -> PolicyStatus:
     """Give the status of a policy that does nothing by its own word; the last decision stays."""
     verdict = verdicts.paused()
     judged = (verdicts.READY, verdict, verdicts.NO_CONFLICT)
-    past = _ended(old, replicas.current if replicas else None, now)
+    past = _ended(old, landed)
     return _with(old, past[: policy.spec.history_limit]).model_copy(
         update={
             "observed_generation": policy.generation,
@@ -109,14 +115,13 @@ def halted(
     generation: int,
     now: datetime,
     target: str = "",
-    found: int | None = None,
+    landed: ScalingEvent | None = None,
 ) -> PolicyStatus:
     """Give the status of a policy that cannot do its work.
 
-    What is stale is dropped: counts, readings, decision. What was learned and done stays; the count
-    that was `found` at the target tells what was done.
+    What is stale is dropped: counts, readings, decision. What was learned and done stays.
     """
-    old = _with(old, _ended(old, found, now))
+    old = _with(old, _ended(old, landed))
     judged = [conditions.fails(ConditionType.READY, trouble.reason, trouble.message)]
     judged.append(conditions.fails(ConditionType.SCALING_ACTIVE, trouble.reason, trouble.message))
     if trouble.condition is ConditionType.CONFLICT:
@@ -140,10 +145,9 @@ def halted(
     )
 
 
-def _ended(old: PolicyStatus, count: int | None, now: datetime) -> History:
+def _ended(old: PolicyStatus, landed: ScalingEvent | None) -> History:
     """Give the history of a policy that does no more: what is pending was done by now, or not."""
-    past = old.history if count is None else history.settle(old.history, count, now)
-    return history.overtake(past)
+    return history.overtake(history.settle(old.history, landed))
 
 
 def _with(old: PolicyStatus, past: History) -> PolicyStatus:

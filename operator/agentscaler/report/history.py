@@ -20,8 +20,6 @@ History: TypeAlias = tuple[ScalingEvent, ...]
 _SECOND: Final = timedelta(seconds=1)
 _OPEN: Final = frozenset({Outcome.PENDING, Outcome.FAILED})
 OVERTAKEN: Final = "overtaken by a newer decision"
-# A count that is seen so late has come from another hand.
-_UNHEARD: Final = timedelta(minutes=2)
 
 
 def identify(uid: str, at: datetime, before: int, after: int) -> str:
@@ -63,26 +61,30 @@ def record(history: History, event: ScalingEvent, *, limit: int) -> History:
     return (event, *overtake(history))[:limit]
 
 
-def settle(history: History, current: int, now: datetime) -> History:
-    """Mark the event that has given the target its count, if nobody heard of it, as applied."""
-    done = landed(history, current, now)
-    return history if done is None else mark(history, done.id, Outcome.APPLIED)
+def settle(history: History, landed: ScalingEvent | None) -> History:
+    """Mark the event that has landed, if one has, as applied."""
+    return history if landed is None else mark(history, landed.id, Outcome.APPLIED)
 
 
-def landed(history: History, current: int, now: datetime) -> ScalingEvent | None:
+def landed(
+    past: Iterable[ScalingEvent], current: int, now: datetime, *, ours: bool, patience: timedelta
+) -> ScalingEvent | None:
     """Give the event that has given the target its count though nobody heard of it, if one did.
 
-    The answer was lost, or its asker ended. What was overtaken may have been carried out, too: the
-    next decision was made of a count from before it.
+    The answer was lost, or its asker ended. What is told as failed may have been carried out, too:
+    by a server that was slow, after a look that found it undone. So it counts for a while, if the
+    count is `ours`: if nobody else wrote it.
     """
-    lately = takewhile(lambda event: event.outcome is not Outcome.APPLIED, history)
-    return next((event for event in lately if event.to == current and _is_open(event, now)), None)
+    lately = takewhile(lambda event: event.outcome is not Outcome.APPLIED, past)
+    since = now - patience if ours else now
+    there = (event for event in lately if event.to == current)
+    return next((event for event in there if _may_have_landed(event, since)), None)
 
 
-def _is_open(event: ScalingEvent, now: datetime) -> bool:
-    if event.outcome is Outcome.PENDING:
-        return True
-    return event.failure == OVERTAKEN and now - event.time <= _UNHEARD
+def _may_have_landed(event: ScalingEvent, since: datetime) -> bool:
+    return event.outcome is Outcome.PENDING or (
+        event.outcome is Outcome.FAILED and event.time >= since
+    )
 
 
 def overtake(history: History) -> History:

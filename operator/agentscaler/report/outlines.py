@@ -19,6 +19,7 @@ from agentscaler.api.status import (
     LimitsStatus,
     PolicyStatus,
     Reason,
+    ScalingEvent,
     StepStatus,
 )
 from agentscaler.decide.decision import Decision, Direction, Step
@@ -47,7 +48,8 @@ class Facts:
 
     `target` is "Deployment/NAME"; `contest` tells who else writes its `spec.replicas`, `doubt` why
     another autoscaler on it may go unnoticed; `draining` names the pods that are to go,
-    `candidate` says what that would do, and `bottleneck` what holds the agent back.
+    `candidate` says what that would do, and `bottleneck` what holds the agent back. `landed` is a
+    scaling of which only the count tells that it was carried out.
     """
 
     target: str
@@ -57,6 +59,7 @@ class Facts:
     draining: tuple[str, ...] = ()
     candidate: CandidateStatus | None = None
     bottleneck: BottleneckStatus | None = None
+    landed: ScalingEvent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ def after(
     old: PolicyStatus, policy: Policy, seen: Snapshot, decision: Decision, facts: Facts
 ) -> Outline:
     """Give the outline of the status after a decision, a scaling that is due being pending."""
-    past = _past(old, policy, seen, decision)
+    past = _past(old, policy, seen, decision, facts.landed)
     judged = verdicts.after(policy, seen, decision, facts.contest, facts.doubt)
     reason, message = _headline(judged, decision)
     slots, outlook = decision.memory.slots_per_replica, seen.outlook
@@ -224,10 +227,16 @@ def _headline(judged: Iterable[Verdict], decision: Decision) -> tuple[str, str]:
     return decision.reason, decision.message
 
 
-def _past(old: PolicyStatus, policy: Policy, seen: Snapshot, decision: Decision) -> History:
+def _past(
+    old: PolicyStatus,
+    policy: Policy,
+    seen: Snapshot,
+    decision: Decision,
+    landed: ScalingEvent | None,
+) -> History:
     """Give the history with what is known by now, and with the move that the decision asks for."""
     limit = policy.spec.history_limit
-    past = history.settle(old.history, seen.replicas.current, decision.at)
+    past = history.settle(old.history, landed)
     if decision.direction is Direction.NONE:
         return history.overtake(past)[:limit]
     if old.desired_replicas == decision.replicas and history.is_under_way(

@@ -38,7 +38,7 @@ def test_comments_of_an_authority_may_have_any_letters(tmp_path: Path) -> None:
 def test_tenant_is_one_that_a_header_can_hold() -> None:
     assert authority.credentials_of(options(None)).tenant == "team-a"
     for tenant in ("a\r\nCookie: b", "köln"):
-        with pytest.raises(UsageError, match="--prometheus-tenant .*printable ASCII"):
+        with pytest.raises(UsageError, match=r"--prometheus-tenant .*printable ASCII"):
             authority.credentials_of(options(None) | {"prometheus_tenant": tenant})
 
 

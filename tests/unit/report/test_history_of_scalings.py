@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from agentscaler.api.status import Outcome, ScalingEvent
 from agentscaler.decide.decision import Direction
 from agentscaler.report import history
@@ -65,40 +67,49 @@ def test_record_overtakes_what_is_pending() -> None:
     assert [known.outcome for known in past] == [Outcome.PENDING, Outcome.FAILED]
 
 
-def test_settle_applies_what_the_target_shows() -> None:
-    past = (event(4, 7), event(2, 4, minute=-5, outcome=Outcome.FAILED, failure="forbidden"))
-    assert [known.outcome for known in history.settle(past, 7, NOON)] == [
-        Outcome.APPLIED,
-        Outcome.FAILED,
-    ]
-    assert history.settle(past, 4, NOON) == past
+def landed(past: history.History, current: int, *, minute: int = 0, ours: bool = True) -> int:
+    """Give the place of the event that has landed, -1 for none."""
+    found = history.landed(past, current, NOON + minute * MINUTE, ours=ours, patience=2 * MINUTE)
+    return -1 if found is None else past.index(found)
 
 
-def test_settle_applies_what_was_overtaken_if_the_target_shows_it_within_two_minutes() -> None:
-    overtaken = history.overtake((event(4, 7), event(2, 4, minute=-5, outcome=Outcome.APPLIED)))
-    soon = NOON + 2 * MINUTE
-    found = history.settle(overtaken, 7, soon)[0]
-    assert (found.outcome, found.failure) == (Outcome.APPLIED, "")
-    assert history.settle(overtaken, 5, soon) == overtaken
-    assert history.settle(overtaken, 7, soon + SECOND) == overtaken
+def test_pending_event_has_landed_if_the_target_shows_its_count() -> None:
+    past = (event(4, 7), event(2, 4, minute=-5, outcome=Outcome.APPLIED))
+    assert landed(past, 7, minute=9, ours=False) == 0
+    assert landed(past, 4) == -1
+    assert landed((), 4) == -1
 
 
-def test_settle_applies_the_overtaken_behind_one_that_was_refused() -> None:
+@pytest.mark.parametrize("failure", [history.OVERTAKEN, "the API server did not answer in time"])
+def test_failed_event_has_landed_if_nobody_else_made_its_count_within_two_minutes(
+    failure: str,
+) -> None:
+    past = (event(4, 7, outcome=Outcome.FAILED, failure=failure),)
+    assert landed(past, 7, minute=2) == 0
+    assert landed(past, 7, minute=2, ours=False) == -1
+    assert landed(past, 7, minute=3) == -1
+    assert landed(past, 5) == -1
+
+
+def test_event_may_have_landed_behind_one_that_failed() -> None:
     refused = event(4, 8, minute=1, outcome=Outcome.FAILED, failure="was changed meanwhile")
-    past = history.settle((refused, *history.overtake((event(4, 7),))), 7, NOON + MINUTE)
-    assert [known.outcome for known in past] == [Outcome.FAILED, Outcome.APPLIED]
+    assert landed((refused, *history.overtake((event(4, 7),))), 7, minute=1) == 1
 
 
-def test_settle_applies_nothing_older_than_what_was_applied() -> None:
+def test_event_older_than_what_was_applied_has_not_landed() -> None:
     back = event(7, 4, minute=1, outcome=Outcome.APPLIED)
-    past = (back, *history.overtake((event(4, 7),)))
-    assert history.settle(past, 7, NOON + MINUTE) == past
+    assert landed((back, *history.overtake((event(4, 7),))), 7, minute=1) == -1
 
 
-def test_settle_applies_one_of_several_that_ask_for_the_same() -> None:
-    past = (event(4, 7, minute=1), *history.overtake((event(4, 7),)))
-    found = history.settle(past, 7, NOON + MINUTE)
-    assert [known.outcome for known in found] == [Outcome.APPLIED, Outcome.FAILED]
+def test_only_the_newest_of_events_that_ask_for_the_same_has_landed() -> None:
+    assert landed((event(4, 7, minute=1), *history.overtake((event(4, 7),))), 7, minute=1) == 0
+
+
+def test_settle_applies_what_has_landed() -> None:
+    past = history.overtake((event(4, 7),))
+    [applied] = history.settle(past, past[0])
+    assert (applied.outcome, applied.failure) == (Outcome.APPLIED, "")
+    assert history.settle(past, None) == past
 
 
 def test_failed_event_is_pending_again_from_the_next_try_on() -> None:
@@ -121,13 +132,6 @@ def test_mark_ends_an_open_event_only() -> None:
 def test_mark_of_the_same_outcome_changes_nothing() -> None:
     past = (event(4, 7, outcome=Outcome.FAILED, failure="forbidden"),)
     assert history.mark(past, past[0].id, Outcome.FAILED, "forbidden") == past
-
-
-def test_landed_is_what_a_crash_left_behind_if_the_target_shows_it() -> None:
-    done = event(2, 4, minute=-5, outcome=Outcome.APPLIED)
-    assert history.landed((event(4, 7), done), 7, NOON + 9 * MINUTE) == event(4, 7)
-    assert history.landed((event(4, 7), done), 4, NOON) is None
-    assert history.landed((), 4, NOON) is None
 
 
 def test_attempt_is_the_newest_open_event_of_the_same_move() -> None:

@@ -98,11 +98,11 @@ def test_scaling_that_is_tried_again_stays_one_event() -> None:
     assert history.attempt(second.history, decided(policy(), later)) == again
 
 
-def test_scaling_is_applied_when_the_next_look_finds_its_count() -> None:
+def test_scaling_that_is_found_to_have_landed_is_applied() -> None:
     first = composing.decided(NEW, policy(), seen(), decided(policy(), seen()), FACTS)
-    count = first.history[0].to
-    later = seen(replicas=count, at=NOON + MINUTE)
-    second = composing.decided(first, policy(), later, decided(policy(), later), FACTS)
+    later = seen(replicas=first.history[0].to, at=NOON + MINUTE)
+    facts = replace(FACTS, landed=first.history[0])
+    second = composing.decided(first, policy(), later, decided(policy(), later), facts)
     assert second.history[-1].outcome is Outcome.APPLIED
     assert second.last_scale_up_time == NOON + SECOND
 
@@ -114,18 +114,6 @@ def test_scaling_is_overtaken_when_it_is_no_longer_wanted() -> None:
     second = composing.decided(first, broad, calm, decided(broad, calm), FACTS)
     assert [event.outcome for event in second.history] == [Outcome.FAILED]
     assert second.history[0].failure == "overtaken by a newer decision"
-
-
-def test_scaling_that_was_overtaken_has_its_cooldown_when_its_count_is_seen_late() -> None:
-    broad = policy(minReplicas=4)
-    first = composing.decided(NEW, broad, seen(), decided(broad, seen()), FACTS)
-    old = seen(IDLE, at=NOON + 10 * SECOND)
-    second = composing.decided(first, broad, old, decided(broad, old), FACTS)
-    late = seen(IDLE, replicas=first.history[0].to, at=NOON + 20 * SECOND)
-    third = composing.decided(second, broad, late, decided(broad, late), FACTS)
-    assert [event.outcome for event in second.history] == [Outcome.FAILED]
-    assert third.history[-1].outcome is Outcome.APPLIED
-    assert third.last_scale_up_time == NOON + SECOND
 
 
 def test_carried_out_scaling_starts_the_clock_of_its_direction() -> None:
