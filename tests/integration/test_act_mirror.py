@@ -156,6 +156,24 @@ async def test_object_that_is_not_told_while_a_list_takes_long_is_read_again(
         await until(lambda: it.sizes() == {"a": 1, "b": 2})
 
 
+async def test_list_does_not_undo_what_was_read_while_it_was_made(tmp_path: Path) -> None:
+    async with following(tmp_path, a=1, b=2) as it:
+        await it.mirror.settled()
+        it.broken, it.gates["b"] = {7}, asyncio.Event()
+        it.server.objects.put("fleets", fleet("a", 7))
+        await until(lambda: it.failed[7])
+        it.server.objects.forget()
+        it.server.cut()
+        await until(lambda: it.tries["b"] == 2)  # the new list has refused a, and waits for b
+        it.broken = set()
+        await until(lambda: it.sizes()["a"] == 7)
+        it.gates["b"].set()
+        it.server.objects.put("fleets", fleet("c", 3))
+        await until(lambda: "c" in it.sizes())
+        assert it.lists() == 2
+        assert it.changes[2:] == [("a", 1, 7), ("c", None, 3)]
+
+
 async def test_object_that_is_refused_for_good_delays_no_other(tmp_path: Path) -> None:
     """The one is tried every five minutes at last, the other after five seconds."""
 

@@ -59,6 +59,19 @@ async def test_pods_within_the_count_serve_again_at_once(fleet: Fleet) -> None:
     assert [fleet.serving(name) for name in NAMES] == ["true", "true", "true", "false"]
 
 
+async def test_pods_stay_chosen_where_the_same_ones_are_another_targets(fleet: Fleet) -> None:
+    """The one target is left, and what it left behind is released; but the other has chosen it."""
+    busy = dict.fromkeys(NAMES, 1.0)
+    fleet.start(busy, detachable=True)
+    for _ in range(2):
+        await fleet.leader.run_pass()
+    fleet.leader.server.objects.remove("deployments", "agents", "agent")
+    start(fleet, NAMES)
+    for _ in range(2):
+        await fleet.leader.run_pass()
+        assert (asked(fleet), fleet.serving(NAMES[3])) == (4, "false")
+
+
 async def test_busy_pod_stays_while_one_below_it_is_missing(fleet: Fleet) -> None:
     there = [NAMES[0], NAMES[2], NAMES[3]]
     start(fleet, there)

@@ -193,6 +193,8 @@ class Mirror(Generic[T]):
                 kept = await self._kept_of(body, self.kept.get(key), late)
                 if kept is not None:
                     listed[key] = kept
+        # What could not be read for the list may have been read since.
+        listed |= {key: self.kept[key] for key in late.keys() & self.kept.keys()}
         self._replace(listed, late, version)
         self._heard()
 

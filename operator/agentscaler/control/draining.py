@@ -48,16 +48,18 @@ _LOG: Final = logs.logger("agentscaler.draining")
 
 
 class _Place(NamedTuple):
-    """Where the pods of a target are, and the number of the first if they are numbered."""
+    """Where the pods of a target are."""
 
     namespace: str
     selector: str
-    first_number: int | None
 
 
 class _Chosen(NamedTuple):
-    uid: str  # of the policy
+    """Whose pods were chosen, by the policy's uid, and the first number if they are numbered."""
+
+    uid: str
     place: _Place
+    first_number: int | None
 
 
 class Drains:
@@ -112,11 +114,11 @@ class Drains:
         """Have what was chosen elsewhere released: by the count of this target none may be."""
         numbered = entry.policy is not None and entry.policy.spec.scale_target_ref.is_numbered
         first = target.first_number if numbered else None
-        place = _Place(entry.namespace, target.selector, first)
+        place = _Place(entry.namespace, target.selector)
         before = self._chosen.get(entry.key)
         if before is not None and before.place != place:
             self._left_behind.append(before.place)
-        self._chosen[entry.key] = _Chosen(entry.uid, place)
+        self._chosen[entry.key] = _Chosen(entry.uid, place, first)
         return place
 
     async def stamp(self, namespace: str, retreat: Retreat) -> None:
@@ -135,7 +137,7 @@ class Drains:
         What fails, or would be too soon, is tried again at the next pass.
         """
         chosen = self._chosen.get(entry.key)
-        if chosen is not None and await self._free(chosen.place, asked):
+        if chosen is not None and await self._free(chosen.place, asked, chosen.first_number):
             entry.draining = ()
             del self._chosen[entry.key]
 
@@ -167,10 +169,12 @@ class Drains:
         if chosen is not None:
             self._left_behind.append(chosen.place)
 
-    async def _free(self, place: _Place, asked: int | None = None) -> bool:
+    async def _free(
+        self, place: _Place, asked: int | None = None, first: int | None = None
+    ) -> bool:
         """Release the pods that are marked, as far as that may be; tell whether that is done."""
         try:
-            done = await self._let_go(place, asked)
+            done = await self._let_go(place, asked, first)
         except ForbiddenError as exc:
             self._note_forbidden(place, exc)
             return False
@@ -180,13 +184,13 @@ class Drains:
         self._forbidden_until.pop(place, None)
         return done
 
-    async def _let_go(self, place: _Place, asked: int | None) -> bool:
+    async def _let_go(self, place: _Place, asked: int | None, first: int | None) -> bool:
         """Release the pods that are marked, but for those bound to go; tell whether none is."""
         if not place.selector:
             return True  # it would find the pods of all others
         async with self._turns:
             found = await pods.list_pods(self._api, place.namespace, place.selector)
-        held = () if asked is None else bound_to_go(found, asked, place.first_number)
+        held = () if asked is None else bound_to_go(found, asked, first)
         await self._each(
             partial(pods.release, self._api, place.namespace, pod)
             for pod in found
