@@ -76,15 +76,19 @@ def landed(
     count is `ours`: if nobody else wrote it.
     """
     lately = takewhile(lambda event: event.outcome is not Outcome.APPLIED, past)
-    since = now - patience if ours else now
     there = (event for event in lately if event.to == current)
-    return next((event for event in there if _may_have_landed(event, since)), None)
-
-
-def _may_have_landed(event: ScalingEvent, since: datetime) -> bool:
-    return event.outcome is Outcome.PENDING or (
-        event.outcome is Outcome.FAILED and event.time >= since
+    return next(
+        (
+            event
+            for event in there
+            if event.outcome is Outcome.PENDING or (ours and _has_failed(event, now - patience))
+        ),
+        None,
     )
+
+
+def _has_failed(event: ScalingEvent, since: datetime) -> bool:
+    return event.outcome is Outcome.FAILED and event.time >= since
 
 
 def overtake(history: History) -> History:
